@@ -1,0 +1,10 @@
+"""Dataclasses that are their own YAML schema, validation and reference page.
+
+Both halves of netwright describe what a person may write with this package: the compiler its layers, losses and
+optimizers, the runtime its data sources. It knows neither half.
+"""
+
+from .described import Described, Registry, entry_kind, spec_field
+from .json_schema import describe_fields, registry_schema
+
+__all__ = ["Described", "Registry", "describe_fields", "entry_kind", "registry_schema", "spec_field"]

@@ -1,0 +1,165 @@
+"""`Described` dataclasses and the registries that hold them.
+
+A kind is written in YAML in one of three forms, all meaning the same object:
+
+    relu                      the bare name, when every field has a default
+    dense: 10                 the shorthand field alone, when the class names one
+    dense: {units: 10}        the fields
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar, Generic, Self, TypeVar
+
+_MISSING = dataclasses.MISSING
+
+
+def spec_field(
+    doc: str,
+    *,
+    default: Any = _MISSING,
+    default_factory: Any = _MISSING,
+    minimum: float | None = None,
+    exclusive_minimum: float | None = None,
+    maximum: float | None = None,
+    exclusive_maximum: float | None = None,
+    min_items: int | None = None,
+    schema: Mapping[str, Any] | None = None,
+) -> Any:
+    """A dataclass field a person may write: its meaning, default and bounds.
+
+    `schema` replaces the JSON Schema derived from the type hint, for types this package does not know.
+    """
+    bounds = {
+        "minimum": minimum,
+        "exclusiveMinimum": exclusive_minimum,
+        "maximum": maximum,
+        "exclusiveMaximum": exclusive_maximum,
+        "minItems": min_items,
+    }
+    metadata = {"doc": doc, "bounds": {k: v for k, v in bounds.items() if v is not None}, "schema": schema}
+    if default is not _MISSING:
+        return dataclasses.field(default=default, metadata=metadata)
+    if default_factory is not _MISSING:
+        return dataclasses.field(default_factory=default_factory, metadata=metadata)
+    return dataclasses.field(metadata=metadata)
+
+
+T = TypeVar("T", bound="Described")
+
+
+class Registry(Generic[T]):
+    """The kinds of one family (layers, losses, data sources …), by the name a person writes."""
+
+    def __init__(self, family: str) -> None:
+        self.family = family
+        self._kinds: dict[str, type[T]] = {}
+
+    def register(self, kind: str) -> typing.Callable[[type[T]], type[T]]:
+        """Class decorator: give a dataclass its name in YAML. A name can be taken once."""
+
+        def add(cls: type[T]) -> type[T]:
+            if kind in self._kinds:
+                raise ValueError(f"{self.family} '{kind}' is registered twice")
+            if not cls.__doc__:
+                raise ValueError(f"{self.family} '{kind}' has no docstring; it is its reference page")
+            cls.kind = kind
+            self._kinds[kind] = cls
+            return cls
+
+        return add
+
+    def __getitem__(self, kind: str) -> type[T]:
+        return self._kinds[kind]
+
+    def __contains__(self, kind: object) -> bool:
+        return kind in self._kinds
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(self._kinds))
+
+    def __len__(self) -> int:
+        return len(self._kinds)
+
+    def items(self) -> list[tuple[str, type[T]]]:
+        return sorted(self._kinds.items())
+
+    def build(self, entry: Any) -> T:
+        """The object that a schema-valid YAML entry (any of the three forms) means."""
+        kind, arguments = entry_kind(entry)
+        cls = self._kinds[kind]
+        return cls.from_yaml(arguments)
+
+
+def entry_kind(entry: Any) -> tuple[str, Any]:
+    """Split `relu`, `dense: 10` or `dense: {units: 10}` into kind and arguments (None when there are none)."""
+    if isinstance(entry, str):
+        return entry, None
+    ((kind, arguments),) = entry.items()
+    return str(kind), arguments
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Described:
+    """Base of every dataclass a person can write in YAML. Its docstring is its reference page."""
+
+    kind: ClassVar[str] = ""
+    shorthand: ClassVar[str | None] = None
+    """The field that a bare value stands for: `dense: 10` is `dense: {units: 10}`."""
+
+    @classmethod
+    def from_yaml(cls, arguments: Any) -> Self:
+        """Build from schema-valid YAML: a mapping of fields, the shorthand value, or None for all defaults."""
+        if arguments is None:
+            arguments = {}
+        if not isinstance(arguments, Mapping):
+            assert cls.shorthand is not None  # the schema admits a bare value only then
+            arguments = {cls.shorthand: arguments}
+        hints = field_types(cls)
+        return cls(**{name: _convert(hints[name], value) for name, value in arguments.items()})
+
+
+def field_types(cls: type[Described]) -> dict[str, Any]:
+    """The fields a person may write, with their resolved type hints, in order of declaration."""
+    hints = typing.get_type_hints(cls)
+    return {f.name: hints[f.name] for f in dataclasses.fields(cls) if f.init and "doc" in f.metadata}
+
+
+def union_members(hint: Any) -> tuple[Any, ...]:
+    """`A | None` -> (A, NoneType); a plain type -> (type,)."""
+    if isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union:
+        return typing.get_args(hint)
+    return (hint,)
+
+
+def registry_of(hint: Any) -> Registry[Any] | None:
+    """The registry behind a hint that is a family's base class (such as `Initializer`), if it is one."""
+    registry = getattr(hint, "registry", None) if isinstance(hint, type) else None
+    return registry if isinstance(registry, Registry) else None
+
+
+def _convert(hint: Any, value: Any) -> Any:
+    if value is None:
+        return None
+    for member in union_members(hint):
+        registry = registry_of(member)
+        if registry is not None and (isinstance(value, Mapping) or value in registry):
+            return registry.build(value)
+        if isinstance(member, type) and issubclass(member, Described) and registry is None and _fits(member, value):
+            return member.from_yaml(value)
+        origin, arguments = typing.get_origin(member), typing.get_args(member)
+        if origin is tuple and isinstance(value, list):
+            return tuple(_convert(arguments[0], item) for item in value)
+        if origin is dict and isinstance(value, Mapping):
+            return {key: _convert(arguments[1], item) for key, item in value.items()}
+        if member is float and isinstance(value, int) and not isinstance(value, bool):
+            return float(value)
+    return value
+
+
+def _fits(cls: type[Described], value: Any) -> bool:
+    return isinstance(value, Mapping) or cls.shorthand is not None
