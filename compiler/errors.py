@@ -19,7 +19,8 @@ class Origin:
     path: str
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}: {self.path}" if self.path else f"{self.file}:{self.line}:{self.column}"
+        place = f"{self.file}:{self.line}:{self.column}"
+        return f"{place}: {self.path}" if self.path else place
 
 
 @dataclass(frozen=True)
