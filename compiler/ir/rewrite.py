@@ -13,7 +13,10 @@ Replace = Callable[[Node, tuple["Value | None", ...]], "Sequence[Value] | None"]
 
 
 def rewrite(graph: Graph, replace: Replace) -> tuple[Graph, bool]:
-    """Visit nodes in order; the second result says whether anything was replaced. Bodies are the rule's own business."""
+    """Visit nodes in order; the second result says whether anything was replaced.
+
+    Bodies of nodes are not entered; a rule that wants to rewrites the attribute.
+    """
     mapped: dict[Value, Value] = {}
     changed = False
     for node in graph.nodes():

@@ -48,12 +48,13 @@ class Scope:
     origin: Origin | None = None
 
 
-_scope: ContextVar[Scope] = ContextVar("scope", default=Scope())
+_NOWHERE = Scope()
+_scope: ContextVar[Scope] = ContextVar("scope", default=_NOWHERE)
 
 
 @contextlib.contextmanager
 def scope(name: str, origin: Origin | None = None) -> Iterator[None]:
-    """Name the values made inside after `name`; nested scopes join with `/` and keep the outer origin if none is given."""
+    """Name the values made inside after `name`; nested scopes join with `/` and inherit the origin."""
     outer = _scope.get()
     inner = Scope(f"{outer.name}/{name}" if outer.name else name, origin or outer.origin)
     token = _scope.set(inner)

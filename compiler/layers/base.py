@@ -1,0 +1,84 @@
+"""What a layer is, and what it may ask of the network it is built into."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar, Protocol, TypeVar
+
+from netwright.schema import Described, Registry
+
+from ..initializers.base import Initializer
+from ..ir import DType, Value
+
+A = TypeVar("A", bound="Activation")
+
+
+class LayerContext(Protocol):
+    """What the network offers to a layer while building it. Names are local to the layer."""
+
+    @property
+    def training(self) -> bool:
+        """Whether the graph is one that trains (dropout acts, batch statistics are used)."""
+
+    def parameter(
+        self,
+        name: str,
+        shape: tuple[int, ...],
+        initializer: Initializer,
+        *,
+        fan_in: int = 1,
+        fan_out: int = 1,
+        regularized: bool = False,
+        dtype: DType = DType.float32,
+    ) -> Value:
+        """A trainable tensor, called `<layer>/<name>`. Asking again for the same name gives the same value."""
+
+    def statistic(self, name: str, shape: tuple[int, ...], initializer: Initializer) -> Value:
+        """A tensor that training updates without a gradient, such as a running mean."""
+
+    def update_statistic(self, name: str, value: Value) -> None:
+        """The statistic's value after this step; ignored unless training."""
+
+    def random_key(self, purpose: str = "") -> Value:
+        """The random generator's scalar key for this layer, step and purpose. Only while training."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layer(Described):
+    """One step of a network. The fields are what a person writes; `build` adds its nodes."""
+
+    registry: ClassVar[Registry[Layer]] = Registry("layer")
+    arity: ClassVar[tuple[int, int | None]] = (1, 1)
+    """Least and most inputs; None for any number."""
+
+    @abstractmethod
+    def build(self, context: LayerContext, *inputs: Value) -> Value:
+        """The layer's output. Raises BuildError for inputs that do not fit; the network adds the place."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Activation(Layer):
+    """A layer without parameters, also usable as the `activation` of another layer."""
+
+    registry: ClassVar[Registry[Activation]] = Registry("activation")  # type: ignore[assignment]
+
+    @abstractmethod
+    def apply(self, x: Value) -> Value:
+        """The activation of x, in x's shape."""
+
+    def build(self, context: LayerContext, *inputs: Value) -> Value:
+        del context
+        return self.apply(inputs[0])
+
+
+def activation(kind: str) -> Callable[[type[A]], type[A]]:
+    """Register a class both as a layer and as an activation."""
+
+    def add(cls: type[A]) -> type[A]:
+        Layer.registry.register(kind)(cls)
+        Activation.registry.register(kind)(cls)
+        return cls
+
+    return add

@@ -1,0 +1,38 @@
+"""What a metric is: sums that add over batches, and the formula the runtime finishes them with."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from netwright.schema import Described, Registry
+
+from ..ir import TensorType, Value
+
+Finalize = Literal["ratio", "root_ratio", "r2", "confusion", "precision", "recall", "f1"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric(Described):
+    """A metric compares an output with a target. See docs/architecture.md for the `finalize` formulas."""
+
+    registry: ClassVar[Registry[Metric]] = Registry("metric")
+    finalize: ClassVar[Finalize] = "ratio"
+    goal: ClassVar[Literal["min", "max"]] = "max"
+
+    def check(self, output: TensorType, target: TensorType) -> None:
+        """Raise BuildError when the metric makes no sense for this output and target."""
+
+    @abstractmethod
+    def sums(self, output: Value, target: Value) -> Mapping[str, Value]:
+        """Suffix -> sum over the batch, in the order of the formula, e.g. {"sum": …, "weight": …}.
+
+        A name that carries its settings (`top_3`) is given by `label`.
+        """
+
+    @property
+    def label(self) -> str:
+        """The metric's name in graphs, logs and summaries."""
+        return self.kind

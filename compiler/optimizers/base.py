@@ -1,0 +1,33 @@
+"""What an optimizer is."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from netwright.schema import Described, Registry
+
+from ..ir import Value
+
+
+@dataclass(frozen=True, kw_only=True)
+class Optimizer(Described):
+    """An update rule. Subclasses declare the field `learning_rate: float | Schedule`."""
+
+    registry: ClassVar[Registry[Optimizer]] = Registry("optimizer")
+
+    def slots(self) -> Mapping[str, float]:
+        """The tensors kept for each parameter, in its shape: name -> initial value."""
+        return {}
+
+    @abstractmethod
+    def update(
+        self, parameter: Value, gradient: Value, slots: Mapping[str, Value], rate: Value, step: Value
+    ) -> tuple[Value, Mapping[str, Value]]:
+        """The next parameter and slots.
+
+        `rate` is the scheduled learning rate times the host's `learning_rate_scale`, `step` the number of this step
+        counted from 1; both float32 scalars. Scalar work that all parameters share is merged by the compiler.
+        """
