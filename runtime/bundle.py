@@ -1,0 +1,144 @@
+"""Read and check a bundle folder: the one thing that passes from the compiler to the runtime."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from .decode import DecodeError, decode
+from .errors import UserError
+from .finalize import FINALIZERS
+from .manifest import BATCH_ROLES, BUNDLE_FORMAT, Manifest, TrainingPlan
+
+TRAINING_GRAPHS = ("init", "step", "evaluate")
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A checked bundle: its folder and its manifest."""
+
+    folder: Path
+    manifest: Manifest
+
+    def graph_file(self, graph: str) -> Path:
+        """The ONNX file of a graph (`inference`, `init`, `step`, `evaluate`, `gradients`, `apply`).
+
+        Raises:
+            UserError: the bundle was made without this graph.
+        """
+        entry = self.manifest.graphs.get(graph)
+        if entry is None:
+            raise UserError(
+                f"{self.folder}: the bundle has no '{graph}' graph",
+                "a spec without a `training` section compiles to inference alone",
+            )
+        return self.folder / entry.file
+
+    def training_plan(self) -> TrainingPlan:
+        """The training plan.
+
+        Raises:
+            UserError: the spec has no `training` section.
+        """
+        if self.manifest.training is None:
+            raise UserError(
+                f"{self.folder}: the bundle has no training plan",
+                "a spec without a `training` section compiles to inference alone",
+            )
+        return self.manifest.training
+
+
+def load_bundle(folder: str | Path) -> Bundle:
+    """Read `folder`/manifest.json and check that the bundle is whole and of a version this runtime knows.
+
+    Raises:
+        UserError: not a bundle, an unreadable or newer manifest, a missing file, or entries that contradict each other.
+    """
+    folder = Path(folder)
+    manifest = _read_manifest(folder / "manifest.json")
+    for name, graph in manifest.graphs.items():
+        if not (folder / graph.file).is_file():
+            raise UserError(
+                f"{folder}: the file '{graph.file}' of the graph '{name}' is missing", "compile the spec again"
+            )
+    _check_state(folder, manifest)
+    _check_metrics(folder, manifest)
+    return Bundle(folder, manifest)
+
+
+def _read_manifest(path: Path) -> Manifest:
+    if not path.parent.is_dir():
+        raise UserError(f"{path.parent}: no such folder", "give the folder that `netwright compile` wrote")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise UserError(
+            f"{path.parent}: not a bundle: it has no manifest.json", "give the folder that `netwright compile` wrote"
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot be read: {error}") from error
+    try:
+        tree = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise UserError(
+            f"{path}:{error.lineno}:{error.colno}: not valid JSON: {error.msg}", "compile the spec again"
+        ) from error
+    version = tree.get("bundle_format") if isinstance(tree, dict) else None
+    if isinstance(version, int) and version != BUNDLE_FORMAT:
+        advice = "update netwright" if version > BUNDLE_FORMAT else "compile the spec again with this netwright"
+        raise UserError(f"{path}: bundle format {version}, but this netwright reads format {BUNDLE_FORMAT}", advice)
+    try:
+        manifest: Manifest = decode(Manifest, tree)
+    except DecodeError as error:
+        raise UserError(f"{path}: {error}", "compile the spec again") from error
+    return manifest
+
+
+def _check_state(folder: Path, manifest: Manifest) -> None:
+    """Every state input of every graph, and every `feeds`, must name an entry of the state."""
+    if manifest.training is not None:
+        for graph in TRAINING_GRAPHS:
+            if graph not in manifest.graphs:
+                raise UserError(f"{folder}: the manifest has a training plan but no '{graph}' graph")
+    known = {entry.name for entry in manifest.state}
+    for name, graph_entry in manifest.graphs.items():
+        if name in ("step", "evaluate"):
+            for port in graph_entry.inputs:
+                if port.role not in BATCH_ROLES and port.name not in known:
+                    raise UserError(
+                        f"{folder}: the input '{port.name}' of the graph '{name}' is not an entry of the state"
+                    )
+        for port in graph_entry.outputs:
+            if port.feeds is not None and port.feeds not in known:
+                raise UserError(
+                    f"{folder}: the output '{port.name}' of the graph '{name}' feeds '{port.feeds}', "
+                    "which is not an entry of the state"
+                )
+
+
+def _check_metrics(folder: Path, manifest: Manifest) -> None:
+    evaluate = manifest.graphs.get("evaluate")
+    sums = {port.name for port in evaluate.outputs} if evaluate else set()
+    for metric in manifest.metrics:
+        if metric.finalize not in FINALIZERS:
+            known = ", ".join(sorted(FINALIZERS))
+            raise UserError(
+                f"{folder}: the metric '{metric.name}' has the unknown finalize '{metric.finalize}'",
+                f"this netwright knows {known}",
+            )
+        for name in metric.sums:
+            if evaluate and name not in sums:
+                raise UserError(
+                    f"{folder}: the metric '{metric.name}' needs '{name}', which the graph 'evaluate' does not give"
+                )
+    names = {metric.name for metric in manifest.metrics}
+    if manifest.training is not None:
+        monitors = {manifest.training.monitor}
+        if manifest.training.early_stopping:
+            monitors.add(manifest.training.early_stopping.monitor)
+        for monitor in sorted(monitors - names):
+            raise UserError(
+                f"{folder}: the training plan monitors '{monitor}', which is no metric of the bundle",
+                f"its metrics are {', '.join(sorted(names))}",
+            )

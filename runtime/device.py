@@ -1,0 +1,158 @@
+"""Choose where graphs run: the CPU, or CUDA when it really works.
+
+A wheel that lists the CUDA provider says nothing about the machine, so CUDA counts as working only after the driver,
+the libraries and a one-node session with a known answer have each been tried. Libraries are tried with ctypes first:
+ONNX Runtime itself would print its complaint to the terminal.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import ctypes
+import functools
+import io
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+from .errors import EnvironmentProblem, UserError
+from .ort import FATAL, first_line, onnx_runtime
+
+CHOICES = ("auto", "cpu", "cuda")
+
+CUDA_OPTIONS = {"cudnn_conv_algo_search": "EXHAUSTIVE", "use_tf32": "1"}
+"""Both are ONNX Runtime's defaults, stated because they matter: `DEFAULT` picks slow convolutions, and TF32 lets
+matrix products round their inputs to 10 bits of mantissa."""
+
+INSTALL_CUDA = 'install them with: pip install "onnxruntime-gpu[cuda,cudnn]"; or train on the CPU with --device cpu'
+INSTALL_GPU_WHEEL = (
+    "install it with: pip uninstall onnxruntime; pip install onnxruntime-gpu[cuda,cudnn]; "
+    "or train on the CPU with --device cpu"
+)
+INSTALL_DRIVER = "install the NVIDIA driver (see nvidia.com/drivers; `nvidia-smi` must list a GPU); or use --device cpu"
+
+# y = x · [[0, 1], [2, 3]], opset 21: 107 bytes of ONNX, so that probing need not import onnx. A test rebuilds it.
+PROBE_MODEL = base64.b64decode(
+    "CAo6YQoRCgF4CgF3EgF5IgZNYXRNdWwSBXByb2JlKhsIAggCEAFCAXdKEAAAAAAAAIA/AAAAQAAAQEBaEwoBeBIOCgwIARIICgII"
+    "AgoCCAJiEwoBeRIOCgwIARIICgIIAgoCCAJCBAoAEBU="
+)
+PROBE_INPUT = [[1.0, 2.0], [3.0, 4.0]]
+PROBE_ANSWER = [[4.0, 7.0], [8.0, 15.0]]
+
+
+@dataclass(frozen=True)
+class Device:
+    """Where graphs run. `name` is `cpu` or `cuda`, as OrtValue calls it."""
+
+    name: str
+
+    def providers(self) -> list[tuple[str, dict[str, str]]]:
+        """Execution providers with their options, as `InferenceSession` takes them."""
+        if self.name == "cuda":
+            return [("CUDAExecutionProvider", CUDA_OPTIONS)]
+        return [("CPUExecutionProvider", {})]
+
+
+CPU = Device("cpu")
+CUDA = Device("cuda")
+
+
+@dataclass(frozen=True)
+class Obstacle:
+    """Why CUDA cannot be had, and the command that fixes it."""
+
+    reason: str
+    hint: str
+
+
+def select(device: str = "auto") -> Device:
+    """The device a person asked for: `auto` takes CUDA when it works and the CPU otherwise, silently.
+
+    Raises:
+        UserError: the name is none of auto, cpu, cuda.
+        EnvironmentProblem: `cuda` was asked for and cannot be had.
+    """
+    if device not in CHOICES:
+        raise UserError(f"unknown device '{device}'", "choose auto, cpu or cuda")
+    if device == "cpu":
+        return CPU
+    obstacle = cuda_obstacle()
+    if obstacle is None:
+        return CUDA
+    if device == "auto":
+        return CPU
+    raise EnvironmentProblem(f"CUDA cannot be used: {obstacle.reason}", obstacle.hint)
+
+
+@functools.cache
+def cuda_obstacle() -> Obstacle | None:
+    """What keeps CUDA from working in this process, or None when it works. Tried once."""
+    ort = onnx_runtime()
+    if "CUDAExecutionProvider" not in ort.get_available_providers():
+        return Obstacle("the installed ONNX Runtime has no CUDA provider", INSTALL_GPU_WHEEL)
+    devices = driver_devices()
+    if devices is None:
+        return Obstacle(f"the NVIDIA driver library ({_driver_library()}) is not on this machine", INSTALL_DRIVER)
+    if devices == 0:
+        return Obstacle("the NVIDIA driver finds no GPU", INSTALL_DRIVER)
+    with contextlib.redirect_stdout(io.StringIO()):  # it prints what it cannot load; the next lines say it better
+        ort.preload_dlls()
+    missing = missing_libraries(str(getattr(ort, "cuda_version", "") or "13"))
+    if missing:
+        return Obstacle(f"the CUDA libraries {', '.join(missing)} are missing", INSTALL_CUDA)
+    return _probe(ort)
+
+
+def driver_devices() -> int | None:
+    """How many GPUs the NVIDIA driver sees; None when there is no driver."""
+    try:
+        driver = ctypes.CDLL(_driver_library())
+    except OSError:
+        return None
+    count = ctypes.c_int(0)
+    if driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0:
+        return 0
+    return count.value
+
+
+def missing_libraries(cuda_version: str) -> list[str]:
+    """The libraries of the CUDA provider that cannot be loaded, by file name."""
+    major = cuda_version.split(".")[0]
+    if sys.platform == "win32":
+        names = [f"cublasLt64_{major}.dll", f"cublas64_{major}.dll", f"cudart64_{major}.dll", "cudnn64_9.dll"]
+    else:
+        names = [f"libcublasLt.so.{major}", f"libcublas.so.{major}", f"libcudart.so.{major}"]
+        names += ["libcurand.so.10", "libcudnn.so.9"]
+    return [name for name in names if not _loads(name)]
+
+
+def _driver_library() -> str:
+    return "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
+
+
+def _loads(library: str) -> bool:
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        return False
+    return True
+
+
+def _probe(ort: Any) -> Obstacle | None:
+    """Multiply two small matrices on CUDA and compare with the known answer."""
+    import numpy as np
+
+    options = ort.SessionOptions()
+    options.log_severity_level = FATAL
+    options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
+    try:
+        session = ort.InferenceSession(PROBE_MODEL, options, providers=CUDA.providers(), enable_fallback=0)
+        if "CUDAExecutionProvider" not in session.get_providers():
+            return Obstacle("ONNX Runtime could not load its CUDA provider", INSTALL_CUDA)
+        (answer,) = session.run(None, {"x": np.array(PROBE_INPUT, np.float32)})
+    except Exception as error:  # ONNX Runtime's exceptions share no base class but Exception
+        return Obstacle(f"a small product on CUDA failed: {first_line(error)}", INSTALL_CUDA)
+    if answer.tolist() != PROBE_ANSWER:
+        return Obstacle(f"a small product on CUDA gave {answer.tolist()} instead of {PROBE_ANSWER}", INSTALL_DRIVER)
+    return None

@@ -1,0 +1,123 @@
+"""The typed form of a bundle's `manifest.json`; docs/architecture.md says what each entry means."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+BUNDLE_FORMAT = 1
+"""The version of the bundle contract that this runtime reads."""
+
+Shape = tuple[int | str, ...]
+"""Sizes and symbolic axes; the batch axis is called `batch`."""
+
+BATCH_ROLES = frozenset({"feature", "target"})
+"""Roles of the graph inputs that come from a batch; every other input but `seed` is state."""
+
+
+@dataclass(frozen=True)
+class Port:
+    """One input or output of a graph. `feeds` names the state input that takes this output's value in the next step."""
+
+    name: str
+    dtype: str
+    shape: Shape
+    role: str
+    feeds: str | None = None
+
+
+@dataclass(frozen=True)
+class GraphEntry:
+    """One ONNX file of the bundle, relative to its folder, with its inputs and outputs in order."""
+
+    file: str
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the spec defines something: file, 1-based line and column, and the path of keys."""
+
+    file: str
+    line: int
+    column: int
+    path: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}: {self.path}" if self.path else f"{self.file}:{self.line}"
+
+
+@dataclass(frozen=True)
+class StateEntry:
+    """One tensor that survives a step. `kind`: parameter, statistic, slot, counter, scale or fitted."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    kind: str
+    trainable: bool = False
+    origin: Place | None = None
+
+
+@dataclass(frozen=True)
+class Field:
+    """A feature, target or output of the model. `shape` is without the batch axis; `column` is the data's name for it."""
+
+    name: str
+    dtype: str
+    shape: Shape
+    column: str | None = None
+    classes: int | None = None
+
+
+@dataclass(frozen=True)
+class Metric:
+    """How the sums that `evaluate.onnx` gives become one number; `goal` (min, max or null) says which is better."""
+
+    name: str
+    finalize: str
+    sums: tuple[str, ...]
+    goal: str | None = None
+
+
+@dataclass(frozen=True)
+class EarlyStopping:
+    """Stop when `monitor` has not improved by more than `minimum_change` for `patience` epochs."""
+
+    patience: int
+    monitor: str = "loss"
+    minimum_change: float = 0.0
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """What the spec's `training` section says to the host."""
+
+    epochs: int
+    batch_size: int
+    seed: int = 0
+    early_stopping: EarlyStopping | None = None
+    restore_best: bool = True
+    monitor: str = "loss"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """All of `manifest.json`. `data` is kept as JSON: only the data sources know its form."""
+
+    bundle_format: int
+    netwright: str
+    name: str
+    spec_sha256: str
+    target: str
+    opset: int
+    graphs: dict[str, GraphEntry]
+    state: tuple[StateEntry, ...]
+    features: tuple[Field, ...]
+    outputs: tuple[Field, ...]
+    targets: tuple[Field, ...] = ()
+    metrics: tuple[Metric, ...] = ()
+    training: TrainingPlan | None = None
+    data: dict[str, Any] | None = None
+    fitting: tuple[Any, ...] = ()

@@ -1,0 +1,82 @@
+"""Create ONNX Runtime sessions, and turn its failures into messages a person can act on."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .device import Device
+from .errors import EnvironmentProblem, RuntimeProblem, UserError
+from .ort import FATAL, first_line, onnx_runtime
+
+
+@dataclass(frozen=True)
+class SessionSettings:
+    """What a host may tune. The defaults are measured; see docs/adr.
+
+    threads: intra-op threads; 0 takes one per physical core.
+    spinning: idle threads poll instead of sleeping. No faster on a free machine, and 2× slower on a busy one (the
+        data loader and the other sessions of a run compete with it), so it is off.
+    """
+
+    threads: int = 0
+    spinning: bool = False
+
+
+def open_session(
+    model: Path, device: Device, *, batch: int | None = None, settings: SessionSettings | None = None
+) -> Any:
+    """An `InferenceSession` of a model file, every optimisation on.
+
+    `batch` fixes the symbolic axis of that name: static shapes let ONNX Runtime fold shape arithmetic and plan
+    memory. On CUDA a node that could only run on the CPU is an error, because it would silently cost two copies a step.
+
+    Raises:
+        UserError: the file is missing or is not a model that ONNX Runtime can load.
+        EnvironmentProblem: the model cannot run wholly on CUDA, or memory ran out.
+    """
+    ort = onnx_runtime()
+    settings = settings or SessionSettings()
+    options = ort.SessionOptions()
+    options.log_severity_level = FATAL
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
+    options.intra_op_num_threads = settings.threads
+    options.add_session_config_entry("session.intra_op.allow_spinning", "1" if settings.spinning else "0")
+    if batch is not None:
+        options.add_free_dimension_override_by_name("batch", batch)
+    if device.name == "cuda":
+        options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
+    if not model.is_file():
+        raise UserError(f"{model}: no such file", "compile the spec again")
+    try:
+        return ort.InferenceSession(os.fspath(model), options, providers=device.providers(), enable_fallback=0)
+    except Exception as error:  # ONNX Runtime's exceptions share no base class but Exception
+        raise load_problem(model, device, error) from error
+
+
+def load_problem(model: Path, device: Device, error: Exception) -> RuntimeProblem:
+    """What a failure to create a session means for a person."""
+    words = first_line(error)
+    if _is_memory(words):
+        return EnvironmentProblem(f"{model}: not enough memory to load the model: {words}")
+    if device.name == "cuda" and "fallback" in words:
+        return EnvironmentProblem(
+            f"{model}: the model cannot run wholly on CUDA: {words}", "run it on the CPU with --device cpu"
+        )
+    return UserError(f"{model}: ONNX Runtime cannot load the model: {words}", "compile the spec again")
+
+
+def run_problem(model: Path, error: Exception) -> RuntimeProblem:
+    """What a failure while a session ran means for a person."""
+    words = first_line(error)
+    if _is_memory(words):
+        return EnvironmentProblem(
+            f"{model}: not enough memory: {words}", "a smaller batch needs less: --set training.batch_size=N"
+        )
+    return UserError(f"{model}: ONNX Runtime stopped: {words}", "check the data that were given")
+
+
+def _is_memory(words: str) -> bool:
+    return "Failed to allocate memory" in words or "bad_alloc" in words or "out of memory" in words.lower()
