@@ -13,6 +13,7 @@ import numpy as np
 from ..ir import (
     Array,
     Call,
+    Derivative,
     Dim,
     DType,
     NotDifferentiable,
@@ -29,9 +30,10 @@ from ..ir import (
     register,
     shape_text,
 )
-from .inference import broadcast_shapes
+from .inference import broadcast_shapes, normalize_axes, same_as_first
 
 A_SHAPE = NotDifferentiable("it is a shape")
+AN_AXIS = NotDifferentiable("it is an axis")
 
 
 def shape_of(value: Value) -> Value:
@@ -158,5 +160,99 @@ register(
         evaluate=lambda x, start=0, end=None: np.array(x.shape[start:end], dtype=np.int64),
         attributes={"start": 0, "end": None},
         samples=lambda: [Sample((_X,)), Sample((_X,), {"start": 1, "end": 2}, name="one axis")],
+    )
+)
+
+
+def _constant_axes(call: Call, rank: int) -> tuple[int, ...]:
+    axes = call.constant(1)
+    if axes is None:
+        raise call.error("the axes are not known when compiling")
+    return normalize_axes(call, [int(axis) for axis in axes], rank)
+
+
+def _infer_unsqueeze(call: Call) -> list[TensorType]:
+    axes_input = call[1].constant
+    rank = call[0].rank + (0 if axes_input is None else axes_input.size)
+    axes = _constant_axes(call, rank)
+    rest = iter(call[0].shape)
+    return [TensorType(call[0].dtype, tuple(1 if axis in axes else next(rest) for axis in range(rank)))]
+
+
+def _infer_squeeze(call: Call) -> list[TensorType]:
+    x = call[0]
+    if call.optional(1) is None:
+        if not is_static(x.shape):
+            raise call.error(f"needs axes for the shape {shape_text(x.shape)}: a symbolic dimension may turn out as 1")
+        return [TensorType(x.dtype, tuple(dim for dim in x.shape if dim != 1))]
+    axes = _constant_axes(call, x.rank)
+    for axis in axes:
+        if x.shape[axis] != 1:
+            raise call.error(f"axis {axis} of {shape_text(x.shape)} is not of size 1")
+    return [TensorType(x.dtype, tuple(dim for axis, dim in enumerate(x.shape) if axis not in axes))]
+
+
+def _squeezed_axes(d: Derivative) -> list[int]:
+    axes = d.optional(1)
+    if axes is None:
+        return [axis for axis, dim in enumerate(d.x.shape) if dim == 1]
+    assert axes.constant is not None
+    return [int(axis) % d.x.rank for axis in axes.constant]
+
+
+def _infer_transpose(call: Call) -> list[TensorType]:
+    x = call[0]
+    perm = call.attribute("perm") or tuple(reversed(range(x.rank)))
+    if sorted(perm) != list(range(x.rank)):
+        raise call.error(f"perm {tuple(perm)} is no permutation of the {x.rank} axes of {shape_text(x.shape)}")
+    return [TensorType(x.dtype, tuple(x.shape[axis] for axis in perm))]
+
+
+def _transpose_back(d: Derivative) -> Value:
+    perm = d.attribute("perm") or tuple(reversed(range(d.x.rank)))
+    return op.Transpose(d.dy, perm=tuple(int(axis) for axis in np.argsort(perm)))
+
+
+register(
+    Operator(
+        "Unsqueeze",
+        infer=_infer_unsqueeze,
+        gradients=(lambda d: op.Squeeze(d.dy, d.b), AN_AXIS),
+        evaluate=lambda x, axes: np.expand_dims(x, tuple(int(axis) for axis in axes)),
+        samples=lambda: [
+            Sample((_X, np.array([1])), name="middle"),
+            Sample((_X, np.array([-1, 0])), name="both ends"),
+        ],
+    )
+)
+register(
+    Operator(
+        "Squeeze",
+        infer=_infer_squeeze,
+        gradients=(lambda d: op.Unsqueeze(d.dy, _squeezed_axes(d)), AN_AXIS),
+        evaluate=lambda x, axes=None: np.squeeze(x, None if axes is None else tuple(int(axis) for axis in axes)),
+        samples=lambda: [
+            Sample((_X[:, :1], np.array([-2])), name="one axis"),
+            Sample((_X[:1, :, :1],), name="every axis of size one"),
+        ],
+    )
+)
+register(
+    Operator(
+        "Transpose",
+        infer=_infer_transpose,
+        gradients=(_transpose_back,),
+        evaluate=lambda x, perm=None: np.transpose(x, perm),
+        attributes={"perm": None},
+        samples=lambda: [Sample((_X,), name="reversed"), Sample((_X,), {"perm": (1, 2, 0)}, name="cycle")],
+    )
+)
+register(
+    Operator(
+        "Identity",
+        infer=same_as_first,
+        gradients=(lambda d: d.dy,),
+        evaluate=lambda x: x,
+        samples=lambda: [Sample((_X,))],
     )
 )
