@@ -1,0 +1,161 @@
+"""Make a column what a graph's input expects, or say exactly which row is not.
+
+The rules, in the order they are checked:
+
+- values must be numbers; text, dates, objects and complex numbers are refused;
+- the shape of a row must be the expected one; a scalar and a row of one number, `[]` and `[1]`, stand for each other;
+- floats must be finite, also after rounding to the expected precision;
+- floats for a whole-number input must be whole; integers must fit the input's dtype;
+- labels must lie in 0 … classes - 1.
+
+Rows are counted from 0, as NumPy does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+
+from ..errors import UserError
+from .columns import Array
+from .wording import count_text, shape_text
+
+_CHUNK_ROWS_BYTES = 1 << 24
+"""Checks look at 16 MiB at a time, so that their temporary masks stay small."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """A feature or target as the manifest states it."""
+
+    name: str
+    dtype: str
+    shape: tuple[int | str, ...]
+    """Of one row; text stands for a symbolic axis, which may have any size."""
+    column: str
+    """The source's column that feeds it."""
+    classes: int | None = None
+
+    @classmethod
+    def from_manifest(cls, entry: Mapping[str, Any]) -> Self:
+        """From an entry of the manifest's `features` or `targets`; `column` defaults to the name."""
+        name = entry["name"]
+        return cls(name, entry["dtype"], tuple(entry["shape"]), entry.get("column") or name, entry.get("classes"))
+
+
+def conform(values: Array, field: Field, where: str) -> Array:
+    """`values` with the field's dtype and row shape, C-contiguous, not copied when it already is.
+
+    `where` starts each message, such as `data source 'npz', column 'image'`.
+    Raises UserError naming the first bad row, how many there are, and what is allowed.
+    """
+    wanted = np.dtype(field.dtype)
+    if values.dtype.kind not in "fiub":
+        raise UserError(
+            f"{where}: holds {_kind_of(values.dtype)} (dtype {values.dtype}), but '{field.name}' needs {wanted}"
+        )
+    shaped = _with_row_shape(values, field, where)
+    _check_finite(shaped, where)
+    if wanted.kind in "iu":
+        _check_whole(shaped, field, where)
+        _check_range(shaped, field, wanted, where)
+    cast = _cast(shaped, wanted, where) if shaped.dtype != wanted else shaped
+    return np.ascontiguousarray(cast)
+
+
+def _with_row_shape(values: Array, field: Field, where: str) -> Array:
+    shape = values.shape[1:]
+    fits = len(shape) == len(field.shape) and all(
+        isinstance(expected, str) or size == expected for size, expected in zip(shape, field.shape, strict=True)
+    )
+    if fits:
+        return values
+    if {shape, field.shape} == {(), (1,)}:
+        return values.reshape(len(values), *([1] * len(field.shape)))
+    raise UserError(
+        f"{where}: each row has the shape {shape_text(shape)}, but '{field.name}' needs {shape_text(field.shape)}"
+    )
+
+
+def _check_finite(values: Array, where: str) -> None:
+    if values.dtype.kind != "f":
+        return
+    for start, chunk in _chunks(values):
+        finite = np.isfinite(chunk)
+        if not finite.all():
+            raise UserError(
+                f"{where}, {_place(finite, start)}: {chunk[~finite][0]} is not a finite number"
+                f"{_and_more(values, lambda part: ~np.isfinite(part))}"
+            )
+
+
+def _check_whole(values: Array, field: Field, where: str) -> None:
+    if values.dtype.kind != "f":
+        return
+    for start, chunk in _chunks(values):
+        whole = chunk == np.floor(chunk)
+        if not whole.all():
+            raise UserError(
+                f"{where}, {_place(whole, start)}: {chunk[~whole][0]} is not a whole number,"
+                f" but '{field.name}' needs {field.dtype}{_and_more(values, lambda part: part != np.floor(part))}"
+            )
+
+
+def _check_range(values: Array, field: Field, wanted: np.dtype[Any], where: str) -> None:
+    limits = np.iinfo(wanted)
+    low, high = (0, field.classes - 1) if field.classes is not None else (int(limits.min), int(limits.max))
+    if values.size == 0 or (low <= int(values.min()) and int(values.max()) <= high):
+        return
+    for start, chunk in _chunks(values):
+        # NumPy compares integers of any two dtypes exactly; a float column's limits are compared as floats.
+        inside = (chunk >= low) & (chunk <= high)
+        if not inside.all():
+            allowed = (
+                f"is not a class of '{field.name}', which has the classes {low} to {high}"
+                if field.classes is not None
+                else f"does not fit {wanted} ({low} to {high}), which '{field.name}' needs"
+            )
+            raise UserError(
+                f"{where}, {_place(inside, start)}: {chunk[~inside][0]} {allowed}"
+                f"{_and_more(values, lambda part: (part < low) | (part > high))}"
+            )
+
+
+def _cast(values: Array, wanted: np.dtype[Any], where: str) -> Array:
+    with np.errstate(over="ignore"):
+        cast = values.astype(wanted)
+    if wanted.kind == "f" and values.dtype.kind == "f" and wanted.itemsize < values.dtype.itemsize:
+        for start, chunk in _chunks(cast):
+            finite = np.isfinite(chunk)
+            if not finite.all():
+                value = values[start : start + len(chunk)][~finite][0]
+                raise UserError(f"{where}, {_place(finite, start)}: {value} does not fit {wanted}")
+    return cast
+
+
+def _chunks(values: Array) -> list[tuple[int, Array]]:
+    """Blocks of rows, each with the number of its first row."""
+    row_bytes = max(values.nbytes // max(len(values), 1), 1)
+    step = max(_CHUNK_ROWS_BYTES // row_bytes, 1)
+    return [(start, values[start : start + step]) for start in range(0, len(values), step)]
+
+
+def _place(good: Array, start: int) -> str:
+    """`row 3` or `row 3, position [0, 5]` of the first value that is not good."""
+    row, *position = (int(axis[0]) for axis in np.nonzero(~good))
+    return f"row {row + start}, position {shape_text(position)}" if position else f"row {row + start}"
+
+
+def _and_more(values: Array, bad: Any) -> str:
+    """` (and 4 more rows)`, when further rows have the same fault."""
+    rows = sum(int(bad(chunk).reshape(len(chunk), -1).any(axis=1).sum()) for _, chunk in _chunks(values))
+    return f" (and {count_text(rows - 1, 'more row')})" if rows > 1 else ""
+
+
+def _kind_of(dtype: np.dtype[Any]) -> str:
+    return {"U": "text", "S": "text", "T": "text", "c": "complex numbers", "M": "dates", "m": "time spans"}.get(
+        dtype.kind, "records" if dtype.kind == "V" else "objects"
+    )

@@ -1,0 +1,113 @@
+"""What a data source is: a described dataclass that a spec names under `data.source` and the runtime loads.
+
+This module imports no numpy, so that a spec can be validated without it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from netwright.schema import Described, Registry, entry_kind, registry_schema
+from netwright.schema.described import field_types
+
+from ..errors import UserError
+from .wording import alternatives, listing
+
+if TYPE_CHECKING:
+    from .columns import Columns
+
+
+@dataclass(frozen=True)
+class ColumnInfo:
+    """What a column holds, known before it is loaded."""
+
+    dtype: str
+    """NumPy's name, such as `float32`."""
+    shape: tuple[int, ...]
+    """Of one row: an 8×8 image has (8, 8), a label ()."""
+    classes: int | None = None
+    """For scalar whole numbers from 0 on, one more than the largest in any partition; otherwise None."""
+
+
+@dataclass(frozen=True)
+class SourceDescription:
+    """Rows of each partition, by `train`, `validation`, `test`, and the columns they all have."""
+
+    rows: Mapping[str, int]
+    columns: Mapping[str, ColumnInfo]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """What a source loads. A source without partitions of its own puts every row in `train`."""
+
+    train: Columns
+    validation: Columns | None = None
+    test: Columns | None = None
+
+    def partitions(self) -> dict[str, Columns]:
+        """Those that exist, by name."""
+        named = {"train": self.train, "validation": self.validation, "test": self.test}
+        return {name: columns for name, columns in named.items() if columns is not None}
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSource(Described):
+    """Base of the data sources. A subclass is one file in `sources/`; its fields are its YAML schema."""
+
+    registry: ClassVar[Registry[Any]] = Registry("data source")
+
+    @abstractmethod
+    def load(self, base: Path) -> Dataset:
+        """Read everything. Relative paths start at `base`, the folder of the spec.
+
+        Raises UserError for data that is missing, damaged or not what the source says it is.
+        """
+
+    def describe(self, base: Path) -> SourceDescription:
+        """Rows, dtypes, shapes and class counts; a source whose `load` is slow finds them without it."""
+        from .columns import describe_columns
+
+        parts = self.load(base).partitions()
+        return SourceDescription(
+            {name: columns.rows for name, columns in parts.items()},
+            describe_columns([columns.take(slice(None)) for columns in parts.values()]),
+        )
+
+
+def source_schema() -> dict[str, Any]:
+    """JSON Schema of `data.source`: one entry for each registered source."""
+    _import_sources()
+    return registry_schema(DataSource.registry)
+
+
+def build_source(entry: Any) -> DataSource:
+    """The source that a manifest's `data.source` names, such as `digits` or `{npz: {path: rows.npz}}`.
+
+    Raises UserError for a source or a field this version does not know. (Fields' types were checked by the compiler.)
+    """
+    _import_sources()
+    kind, arguments = entry_kind(entry)
+    registry = DataSource.registry
+    if kind not in registry:
+        raise UserError(f"data source '{kind}' does not exist", alternatives(kind, list(registry)))
+    fields = list(field_types(registry[kind]))
+    unknown = [name for name in arguments if name not in fields] if isinstance(arguments, Mapping) else []
+    if unknown:
+        raise UserError(f"data source '{kind}' has no field {listing(unknown)}", alternatives(unknown[0], fields))
+    source: DataSource = registry.build(entry)
+    return source
+
+
+def _import_sources() -> None:
+    """Import every module in `sources/`, so that each registers itself."""
+    from . import sources
+
+    for module in pkgutil.iter_modules(sources.__path__):
+        importlib.import_module(f"{sources.__name__}.{module.name}")
