@@ -1,0 +1,51 @@
+"""Rewrites that keep the meaning of a graph and make it cheaper.
+
+A pass is a function `graph -> (graph, changed)`, one file each. Code that nobody reads needs no pass: a graph is what
+its outputs reach. The passes repeat until none changes anything; each only ever shrinks or reshapes a graph toward
+its own normal form, so that ends, and a bound turns a mistake in one into an error instead of a hang.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from ..errors import InternalError
+from ..ir import Graph
+from .algebra import simplify_algebra
+from .common_subexpressions import merge_common_subexpressions
+from .constant_folding import fold_constants
+from .linear import use_gemm
+
+Pass = Callable[[Graph], "tuple[Graph, bool]"]
+
+PASSES: Final[tuple[Pass, ...]] = (
+    fold_constants,
+    simplify_algebra,
+    use_gemm,
+    merge_common_subexpressions,
+)
+_MOST_ROUNDS: Final = 50
+
+
+def optimize(graph: Graph, passes: Sequence[Pass] = PASSES) -> Graph:
+    """Apply the passes until nothing changes."""
+    for _ in range(_MOST_ROUNDS):
+        changes = []
+        for one in passes:
+            graph, changed = one(graph)
+            changes.append(changed)
+        if not any(changes):
+            return graph
+    raise InternalError(f"the passes did not settle on graph '{graph.name}' in {_MOST_ROUNDS} rounds")
+
+
+__all__ = [
+    "PASSES",
+    "Pass",
+    "fold_constants",
+    "merge_common_subexpressions",
+    "optimize",
+    "simplify_algebra",
+    "use_gemm",
+]

@@ -1,0 +1,166 @@
+"""Identities of arithmetic and of rearranging, as a table of rules.
+
+Each rule sees a node and its rewritten inputs and returns an equal value that costs less, or None. Only identities
+that hold for every floating-point input are used, except that products of constants are regrouped (x·a)·b = x·(a·b).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import numpy as np
+
+from ..ir import Array, Graph, Node, Value, op
+from ..ir.rewrite import rewrite
+
+Inputs = tuple["Value | None", ...]
+RuleOf = Callable[[Node, Inputs], "Value | None"]
+
+
+def simplify_algebra(graph: Graph) -> tuple[Graph, bool]:
+    """Apply the first rule that fits each node."""
+    return rewrite(graph, _simplify)
+
+
+def _simplify(node: Node, inputs: Inputs) -> Sequence[Value] | None:
+    for rule in RULES.get(node.op_type, ()):
+        value = rule(node, inputs)
+        if value is not None:
+            assert value.type == node.outputs[0].type, f"{rule.__name__} changed {node.outputs[0].type} to {value.type}"
+            return [value]
+    return None
+
+
+def _pair(inputs: Inputs) -> tuple[Value, Value]:
+    a, b = inputs
+    assert a is not None
+    assert b is not None
+    return a, b
+
+
+def _only(inputs: Inputs) -> Value:
+    assert inputs[0] is not None
+    return inputs[0]
+
+
+def _is_all(value: Value, number: float) -> bool:
+    array = value.constant
+    return array is not None and bool(np.all(array == number))
+
+
+def _scalar(value: Value) -> Array | None:
+    """The array of a constant with one element, else None."""
+    array = value.constant
+    return array if array is not None and array.size == 1 else None
+
+
+def _made_by(value: Value, op_type: str) -> Node | None:
+    node = value.node
+    return node if node is not None and node.op_type == op_type and not node.domain else None
+
+
+def neutral_element(node: Node, inputs: Inputs) -> Value | None:
+    """x + 0 = x, x - 0 = x, x · 1 = x, x / 1 = x, when the neutral operand does not widen the shape."""
+    a, b = _pair(inputs)
+    neutral = 0 if node.op_type in ("Add", "Sub") else 1
+    result = node.outputs[0].type
+    if _is_all(b, neutral) and a.type == result:
+        return a
+    if node.op_type in ("Add", "Mul") and _is_all(a, neutral) and b.type == result:
+        return b
+    return None
+
+
+def regroup_constants(node: Node, inputs: Inputs) -> Value | None:
+    """(x · a) · b = x · (a · b) for constant scalars a and b."""
+    for x, b in (_pair(inputs), _pair(inputs)[::-1]):
+        inner = _made_by(x, "Mul")
+        if _scalar(b) is None or inner is None:
+            continue
+        for y, a in (_pair(inner.inputs), _pair(inner.inputs)[::-1]):
+            if _scalar(a) is not None and _scalar(y) is None:
+                return y * (a * b)
+    return None
+
+
+def negated_operand(node: Node, inputs: Inputs) -> Value | None:
+    """a + (-b) = a - b, (-a) + b = b - a, a - (-b) = a + b."""
+    a, b = _pair(inputs)
+    negated_b, negated_a = _made_by(b, "Neg"), _made_by(a, "Neg")
+    if negated_b is not None:
+        return a + _only(negated_b.inputs) if node.op_type == "Sub" else a - _only(negated_b.inputs)
+    if negated_a is not None and node.op_type == "Add":
+        return b - _only(negated_a.inputs)
+    return None
+
+
+def constant_factor_of_negation(node: Node, inputs: Inputs) -> Value | None:
+    """-(-x) = x and -(x · c) = x · (-c)."""
+    del node
+    x = _only(inputs)
+    again, product = _made_by(x, "Neg"), _made_by(x, "Mul")
+    if again is not None:
+        return _only(again.inputs)
+    if product is not None:
+        for y, c in (_pair(product.inputs), _pair(product.inputs)[::-1]):
+            if _scalar(c) is not None:
+                return y * -c
+    return None
+
+
+def broadcast_by_arithmetic(node: Node, inputs: Inputs) -> Value | None:
+    """Expand(x) ∘ y = x ∘ y when y already has the result's shape: arithmetic broadcasts without a copy."""
+    a, b = _pair(inputs)
+    expand_a, expand_b = _made_by(a, "Expand"), _made_by(b, "Expand")
+    shape = node.outputs[0].shape
+    if expand_a is not None and b.shape == shape:
+        return _apply(node, _only(expand_a.inputs), b)
+    if expand_b is not None and a.shape == shape:
+        return _apply(node, a, _only(expand_b.inputs))
+    return None
+
+
+def _apply(node: Node, a: Value, b: Value) -> Value:
+    value: Value = getattr(op, node.op_type)(a, b)
+    return value
+
+
+def nothing_to_do(node: Node, inputs: Inputs) -> Value | None:
+    """Identity, and a Reshape, Expand, Cast or Transpose that leaves type and order as they are."""
+    x = _only(inputs)
+    if node.op_type == "Transpose":
+        return x if node.attribute("perm") == tuple(range(x.rank)) else None
+    return x if x.type == node.outputs[0].type else None
+
+
+def reshape_of_reshape(node: Node, inputs: Inputs) -> Value | None:
+    """Only the last of two reshapes matters."""
+    inner = _made_by(_only(inputs), "Reshape")
+    target = inputs[1]
+    if inner is None or target is None or target.constant is None or 0 in target.constant:
+        return None  # a 0 copies a dimension of the reshape between
+    return op.Reshape(_only(inner.inputs), target)
+
+
+def transpose_of_transpose(node: Node, inputs: Inputs) -> Value | None:
+    """Two permutations are one."""
+    inner = _made_by(_only(inputs), "Transpose")
+    if inner is None:
+        return None
+    first, second = inner.attribute("perm"), node.attribute("perm")
+    return op.Transpose(_only(inner.inputs), perm=tuple(first[axis] for axis in second))
+
+
+RULES: Final[dict[str, tuple[RuleOf, ...]]] = {
+    "Add": (neutral_element, negated_operand, broadcast_by_arithmetic),
+    "Sub": (neutral_element, negated_operand, broadcast_by_arithmetic),
+    "Mul": (neutral_element, regroup_constants, broadcast_by_arithmetic),
+    "Div": (neutral_element, broadcast_by_arithmetic),
+    "Neg": (constant_factor_of_negation,),
+    "Identity": (nothing_to_do,),
+    "Cast": (nothing_to_do,),
+    "Expand": (nothing_to_do,),
+    "Reshape": (nothing_to_do, reshape_of_reshape),
+    "Transpose": (nothing_to_do, transpose_of_transpose),
+}
