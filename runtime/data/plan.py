@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import UserError
-from .columns import ArrayColumns, Columns, Subset, count_classes
+from .columns import Array, ArrayColumns, Batch, Columns, Subset, count_classes
 from .conform import Field, conform
 from .source import Dataset, build_source
 from .split import split_rows
@@ -65,13 +65,7 @@ def _conform_all(dataset: Dataset, fields: Sequence[Field], where: str) -> dict[
         stored = columns.take(slice(None))
         for field in fields:
             try:
-                if field.column not in stored:
-                    raise UserError(
-                        f"{place}: there is no column '{field.column}' for '{field.name}';"
-                        f" the columns are {listing(columns.names)}",
-                        alternatives(field.column, columns.names),
-                    )
-                arrays[field.name] = conform(stored[field.column], field, f"{place}, column '{field.column}'")
+                arrays[field.name] = _column(stored, field, place)
             except UserError as error:
                 problems.append(error)
         if not problems:
@@ -80,6 +74,15 @@ def _conform_all(dataset: Dataset, fields: Sequence[Field], where: str) -> dict[
         hints = dict.fromkeys(problem.hint for problem in problems if problem.hint)
         raise UserError("\n".join(problem.message for problem in problems), "\n".join(hints) or None)
     return partitions
+
+
+def _column(stored: Batch, field: Field, where: str) -> Array:
+    if field.column not in stored:
+        raise UserError(
+            f"{where}: there is no column '{field.column}' for '{field.name}'; the columns are {listing(list(stored))}",
+            alternatives(field.column, list(stored)),
+        )
+    return conform(stored[field.column], field, f"{where}, column '{field.column}'")
 
 
 def _split(parts: Mapping[str, Columns], split: Mapping[str, Any], kind: str) -> Partitions:
