@@ -102,6 +102,9 @@ def _check_state(folder: Path, manifest: Manifest) -> None:
             if graph not in manifest.graphs:
                 raise UserError(f"{folder}: the manifest has a training plan but no '{graph}' graph")
     known = {entry.name for entry in manifest.state}
+    init = manifest.graphs.get("init")
+    for name in sorted(known - {port.name for port in init.outputs}) if init else ():
+        raise UserError(f"{folder}: the graph 'init' does not give the state '{name}'")
     for name, graph_entry in manifest.graphs.items():
         if name in ("step", "evaluate"):
             for port in graph_entry.inputs:
@@ -132,13 +135,15 @@ def _check_metrics(folder: Path, manifest: Manifest) -> None:
                 raise UserError(
                     f"{folder}: the metric '{metric.name}' needs '{name}', which the graph 'evaluate' does not give"
                 )
-    names = {metric.name for metric in manifest.metrics}
     if manifest.training is not None:
-        monitors = {manifest.training.monitor}
-        if manifest.training.early_stopping:
-            monitors.add(manifest.training.early_stopping.monitor)
-        for monitor in sorted(monitors - names):
-            raise UserError(
-                f"{folder}: the training plan monitors '{monitor}', which is no metric of the bundle",
-                f"its metrics are {', '.join(sorted(names))}",
-            )
+        plan = manifest.training
+        _check_monitor(folder, manifest, plan.early_stopping.monitor if plan.early_stopping else plan.monitor)
+
+
+def _check_monitor(folder: Path, manifest: Manifest, monitor: str) -> None:
+    """The metric that decides which epoch is best must exist and say which direction is better."""
+    goals = {metric.name: metric.goal for metric in manifest.metrics}
+    if goals.get(monitor) not in ("min", "max"):
+        what = "has no better direction" if monitor in goals else "is no metric of the bundle"
+        usable = ", ".join(sorted(name for name, goal in goals.items() if goal))
+        raise UserError(f"{folder}: the training plan monitors '{monitor}', which {what}", f"monitor one of {usable}")

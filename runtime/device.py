@@ -118,7 +118,7 @@ def driver_devices() -> int | None:
 
 def missing_libraries(cuda_version: str) -> list[str]:
     """The libraries of the CUDA provider that cannot be loaded, by file name."""
-    major = cuda_version.split(".")[0]
+    major = cuda_version.split(".", maxsplit=1)[0]
     if sys.platform == "win32":
         names = [f"cublasLt64_{major}.dll", f"cublas64_{major}.dll", f"cudart64_{major}.dll", "cudnn64_9.dll"]
     else:

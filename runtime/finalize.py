@@ -39,17 +39,17 @@ def confusion(counts: Array) -> list[list[int]]:
 
 def precision(counts: Array) -> float:
     """True positives / predicted positives, averaged over the classes that occur (0 for one never predicted)."""
-    return _macro(counts, lambda hit, true, predicted: hit / predicted if predicted else 0.0)
+    return _macro(counts, counts.diagonal(), counts.sum(axis=0))
 
 
 def recall(counts: Array) -> float:
-    """True positives / true members, averaged over the classes that occur."""
-    return _macro(counts, lambda hit, true, predicted: hit / true if true else 0.0)
+    """True positives / true members, averaged over the classes that occur (0 for one that is only predicted)."""
+    return _macro(counts, counts.diagonal(), counts.sum(axis=1))
 
 
 def f1(counts: Array) -> float:
     """Harmonic mean of precision and recall, 2·hits / (true + predicted), averaged over the classes that occur."""
-    return _macro(counts, lambda hit, true, predicted: 2 * hit / (true + predicted))
+    return _macro(counts, 2 * counts.diagonal(), counts.sum(axis=1) + counts.sum(axis=0))
 
 
 FINALIZERS: dict[str, Callable[..., MetricValue]] = {
@@ -67,9 +67,8 @@ def _divide(numerator: float, denominator: float) -> float:
     return numerator / denominator if denominator else float("nan")
 
 
-def _macro(counts: Array, score: Callable[[float, float, float], float]) -> float:
-    """Mean of a per-class score over the classes that occur, as truth or as prediction (as scikit-learn does)."""
-    hits, true, predicted = counts.diagonal(), counts.sum(axis=1), counts.sum(axis=0)
-    occurring = [i for i in range(len(counts)) if true[i] or predicted[i]]
-    scores = [score(float(hits[i]), float(true[i]), float(predicted[i])) for i in occurring]
-    return _divide(sum(scores), float(len(scores)))
+def _macro(counts: Array, numerator: Array, denominator: Array) -> float:
+    """Mean of numerator / denominator over the classes that occur, as truth or as prediction (as scikit-learn does)."""
+    occurs = (counts.sum(axis=0) + counts.sum(axis=1)) > 0
+    scores = np.divide(numerator, denominator, out=np.zeros(len(counts)), where=denominator > 0)
+    return _divide(float(scores[occurs].sum()), float(occurs.sum()))

@@ -62,7 +62,7 @@ class StateEntry:
 
 @dataclass(frozen=True)
 class Field:
-    """A feature, target or output of the model. `shape` is without the batch axis; `column` is the data's name for it."""
+    """A feature, target or output of the model. `shape` is without the batch axis; `column` names the data's column."""
 
     name: str
     dtype: str

@@ -1,0 +1,61 @@
+"""Evaluation: sums over the batches of a partition, then metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from .bundle import Bundle
+from .device import Device
+from .errors import UserError
+from .finalize import FINALIZERS, Array, MetricValue
+from .program import Batch, Program, result_buffers
+from .session import SessionSettings
+from .state import DeviceState
+
+Metrics = dict[str, MetricValue]
+
+
+class Evaluator:
+    """Runs `evaluate.onnx` over the current parameters of a state. The parameters never leave the device."""
+
+    def __init__(
+        self, bundle: Bundle, state: DeviceState, device: Device, *, settings: SessionSettings | None = None
+    ) -> None:
+        self._model = bundle.graph_file("evaluate")
+        self._graph = bundle.manifest.graphs["evaluate"]
+        self._metrics = bundle.manifest.metrics
+        self._state = state
+        self._device = device
+        self._settings = settings
+        self._results = result_buffers(self._graph, device)
+        self._programs: dict[int, Program] = {}
+
+    def evaluate(self, batches: Iterable[Batch]) -> Metrics:
+        """Metrics by name over all batches, summed in float64. `loss` is among them.
+
+        Raises:
+            UserError: there are no batches.
+        """
+        sums: dict[str, Array] = {}
+        for batch in batches:
+            rows = len(next(iter(batch.values())))
+            program = self._programs.get(rows) or self._open(rows)
+            program.run(batch)
+            for name, value in self._results.items():
+                part = value.numpy().astype(np.float64)
+                sums[name] = sums[name] + part if name in sums else part
+        if not sums:
+            raise UserError("there are no rows to evaluate")
+        return self._finalize(sums)
+
+    def _finalize(self, sums: Mapping[str, Array]) -> Metrics:
+        return {m.name: FINALIZERS[m.finalize](*(sums[name] for name in m.sums)) for m in self._metrics}
+
+    def _open(self, rows: int) -> Program:
+        program = Program(
+            self._model, self._graph, self._state, self._device, rows, slots=[self._results], settings=self._settings
+        )
+        self._programs[rows] = program
+        return program

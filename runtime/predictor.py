@@ -1,0 +1,108 @@
+"""Prediction: features in, outputs out, in batches, by `inference.onnx` alone."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .bundle import Bundle, load_bundle
+from .data.conform import Field, conform
+from .device import Device, select
+from .errors import UserError
+from .run_folder import RunFolder
+from .session import SessionSettings, open_session, run_problem
+
+Array = NDArray[Any]
+
+
+class Predictor:
+    """Keeps the sessions of a bundle open; `predict` may be called many times."""
+
+    def __init__(
+        self, bundle: Bundle, device: Device, *, batch_size: int = 256, settings: SessionSettings | None = None
+    ) -> None:
+        if batch_size < 1:
+            raise UserError(f"batch_size must be a positive integer, received {batch_size}")
+        self._bundle = bundle
+        self._device = device
+        self._batch_size = batch_size
+        self._settings = settings
+        self._model = bundle.graph_file("inference")
+        self._outputs = [port.name for port in bundle.manifest.graphs["inference"].outputs]
+        self._sessions: dict[int, Any] = {}
+
+    def predict(self, features: Mapping[str, ArrayLike]) -> dict[str, Array]:
+        """Outputs by name, one row for each row of the features.
+
+        Features are converted to the dtypes the model takes where that loses nothing.
+
+        Raises:
+            UserError: features are missing or unknown, differ in length, have no rows, or do not fit the model.
+        """
+        columns = self._conform(features)
+        rows = len(next(iter(columns.values())))
+        starts = range(0, rows, self._batch_size)
+        parts = [self._run(columns, start, min(start + self._batch_size, rows)) for start in starts]
+        return {name: np.concatenate([part[i] for part in parts]) for i, name in enumerate(self._outputs)}
+
+    def _conform(self, features: Mapping[str, ArrayLike]) -> dict[str, Array]:
+        known = [field.name for field in self._bundle.manifest.features]
+        listed = ", ".join(f"'{name}'" for name in known)
+        unknown = [f"'{name}'" for name in features if name not in known]
+        if unknown:
+            raise UserError(f"unknown feature {', '.join(unknown)}", f"the model takes {listed}")
+        missing = [f"'{name}'" for name in known if name not in features]
+        if missing:
+            raise UserError(f"the feature {', '.join(missing)} is missing", f"the model takes {listed}")
+        columns = {}
+        for field in self._bundle.manifest.features:
+            array = np.asarray(features[field.name])
+            if array.ndim == 0:
+                raise UserError(f"feature '{field.name}': must have one row per example, received a single value")
+            expected = Field.from_manifest(dataclasses.asdict(field))
+            columns[field.name] = conform(array, expected, f"feature '{field.name}'")
+        lengths = {name: len(column) for name, column in columns.items()}
+        if len(set(lengths.values())) > 1:
+            each = ", ".join(f"'{name}' has {length}" for name, length in lengths.items())
+            raise UserError(f"the features differ in their number of rows: {each}")
+        if 0 in lengths.values():
+            raise UserError("the features have no rows")
+        return columns
+
+    def _run(self, columns: Mapping[str, Array], start: int, stop: int) -> list[Array]:
+        session = self._sessions.get(stop - start)
+        if session is None:
+            session = open_session(self._model, self._device, batch=stop - start, settings=self._settings)
+            self._sessions[stop - start] = session
+        try:
+            outputs: list[Array] = session.run(
+                self._outputs, {name: column[start:stop] for name, column in columns.items()}
+            )
+        except Exception as error:  # ONNX Runtime's exceptions share no base class but Exception
+            raise run_problem(self._model, error) from error
+        return outputs
+
+
+def predict(
+    folder: str | Path, features: Mapping[str, ArrayLike], *, device: str = "auto", batch_size: int = 256
+) -> dict[str, Array]:
+    """Predict with a run folder (its trained weights) or a bundle folder (the weights inside it).
+
+    Raises:
+        UserError: not such a folder, an unfinished run, or features that do not fit.
+        EnvironmentProblem: the device cannot be had, or memory ran out.
+    """
+    return Predictor(open_model(folder), select(device), batch_size=batch_size).predict(features)
+
+
+def open_model(folder: str | Path) -> Bundle:
+    """The bundle in a run folder or a bundle folder."""
+    folder = Path(folder)
+    if (folder / "manifest.json").is_file():
+        return load_bundle(folder)
+    return RunFolder(folder).trained_bundle()
