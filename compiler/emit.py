@@ -117,10 +117,4 @@ def _weight(value: Value, array: Array) -> onnx.TensorProto:
 
 def _value_info(name: str, value: Value) -> onnx.ValueInfoProto:
     dims: list[Any] = [str(dim) if isinstance(dim, SymbolicDim) else dim for dim in value.shape]
-    return helper.make_tensor_value_info(name, tensor_type(value.dtype), dims)
-
-
-def tensor_type(dtype: DType) -> int:
-    """ONNX's number for an element type."""
-    name = "BOOL" if dtype is DType.boolean else str(dtype).upper()
-    return int(onnx.TensorProto.DataType.Value("FLOAT" if name == "FLOAT32" else "DOUBLE" if name == "FLOAT64" else name))
+    return helper.make_tensor_value_info(name, value.dtype.code, dims)

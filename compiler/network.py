@@ -5,14 +5,14 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 from . import random
-from .errors import BuildError, Diagnostic, Origin, SpecError
+from .errors import BuildError, Diagnostic, SpecError
 from .initializers import Initializer
 from .ir import DType, Shape, Value, graph_input, scope, shape_text, symbol
 from .layers import Layer
-from .spec.model import LayerEntry, Spec
+from .spec.model import Spec
+from .spec.settings import LayerEntry
 from .state import State
 from .variables import Variables
 
@@ -25,7 +25,6 @@ class Forward:
 
     features: dict[str, Value]
     values: dict[str, Value]
-    last: str
     outputs: dict[str, Value]
     statistics: dict[str, Value] = field(default_factory=dict)
     """State name -> its value after this step."""
@@ -37,9 +36,12 @@ class _Context:
 
     entry: LayerEntry
     variables: Variables
-    training: bool
     random_counter: Value | None
     statistics: dict[str, Value]
+
+    @property
+    def training(self) -> bool:
+        return self.random_counter is not None
 
     def parameter(
         self,
@@ -91,66 +93,47 @@ def build_forward(spec: Spec, variables: Variables, *, random_counter: Value | N
 
     Raises SpecError with every layer that does not fit its inputs; layers fed by a broken one are passed over.
     """
-    features = {item.name: graph_input(item.name, DType(item.dtype), (BATCH, *item.dims)) for item in spec.inputs}
-    forward = Forward(features, dict(features), last=list(features)[-1], outputs={})
-    builder = _Builder(forward, variables, random_counter)
-    builder.chain(spec.network, forward.last)
-    forward.last = spec.network[-1].name
-    for output in spec.outputs:
-        if output.reference is not None:
-            builder.output(output.name, output.reference)
-        else:
-            builder.chain(output.layers, forward.last)
-            builder.output(output.name, output.layers[-1].name)
+    features = {item.name: graph_input(item.name, DType(item.dtype), _shape(item.shape)) for item in spec.inputs}
+    forward = Forward(features, dict(features), outputs={})
+    builder = _Builder(spec, forward, variables, random_counter)
+    for entry in spec.layers:
+        builder.layer(entry)
     if builder.diagnostics:
         raise SpecError(builder.diagnostics)
+    forward.outputs = {output.name: forward.values[output.from_] for output in spec.outputs}
     return forward
 
 
+def _shape(dims: Sequence[int | str]) -> Shape:
+    return (BATCH, *(symbol(dim) if isinstance(dim, str) else dim for dim in dims))
+
+
 class _Builder:
-    def __init__(self, forward: Forward, variables: Variables, random_counter: Value | None) -> None:
+    def __init__(self, spec: Spec, forward: Forward, variables: Variables, random_counter: Value | None) -> None:
+        self.spec = spec
         self.forward = forward
         self.variables = variables
         self.random_counter = random_counter
         self.diagnostics: list[Diagnostic] = []
         self.fed_by: dict[str, str] = {}  # layer name -> the name of its first input, for the shape trail
 
-    def chain(self, entries: Sequence[LayerEntry], before: str) -> None:
-        """Layers one after the other, the first fed by `before` unless it says otherwise."""
-        for previous, entry in pairwise([None, *entries]):
-            assert entry is not None
-            default = before if previous is None else previous.name
-            sources = entry.from_ or (default,)
-            self.fed_by[entry.name] = sources[0]
-            inputs = [self.forward.values.get(name) for name in sources]
-            given = [value for value in inputs if value is not None]
-            if len(given) < len(inputs):
-                continue  # a source failed and was reported
-            value = self.layer(entry, given)
-            if value is not None:
-                self.forward.values[entry.name] = value
-
-    def layer(self, entry: LayerEntry, inputs: Sequence[Value]) -> Value | None:
-        training = self.random_counter is not None
-        context = _Context(entry, self.variables, training, self.random_counter, self.forward.statistics)
+    def layer(self, entry: LayerEntry) -> None:
+        """Add one layer, unless a layer it reads failed (and was reported)."""
+        self.fed_by[entry.name] = entry.from_[0]
+        inputs = [self.forward.values[name] for name in entry.from_ if name in self.forward.values]
+        if len(inputs) < len(entry.from_):
+            return
+        context = _Context(entry, self.variables, self.random_counter, self.forward.statistics)
         try:
             _check_arity(entry.layer, len(inputs))
             with scope(entry.name, entry.origin):
-                return entry.layer.build(context, *inputs)
+                self.forward.values[entry.name] = entry.layer.build(context, *inputs)
         except BuildError as error:
-            self.diagnostics.append(self.diagnose(entry, error))
-            return None
-
-    def output(self, name: str, reference: str) -> None:
-        if reference in self.forward.values:  # otherwise its layer failed and was reported
-            self.forward.outputs[name] = self.forward.values[reference]
-
-    def diagnose(self, entry: LayerEntry, error: BuildError) -> Diagnostic:
-        origin = entry.origin_of(error.path)
-        return Diagnostic(origin, f"{error.message}\n  shapes: {self.trail(entry)}", error.hint)
+            message = f"{error.message}\n  shapes: {self.trail(entry)}"
+            self.diagnostics.append(Diagnostic(self.spec.origin_of(entry.path + error.path), message, error.hint))
 
     def trail(self, entry: LayerEntry) -> str:
-        """`image (batch, 8, 8) → flatten1 (batch, 64) → dense1`, back to the input."""
+        """`image (batch, 8, 8) → flatten1 (batch, 64) → dense1`: how the shapes came about, back to the input."""
         steps = [entry.name]
         name = self.fed_by[entry.name]
         while True:
@@ -166,14 +149,3 @@ def _check_arity(layer: Layer, count: int) -> None:
         raise BuildError(f"needs at least {least} inputs, received {count}", "list them in `from: [a, b]`")
     if most is not None and count > most:
         raise BuildError(f"takes {most} input{'s' if most != 1 else ''}, received {count}", "combine them with `concat`")
-
-
-def require(value: Value | None, origin: Origin, message: str) -> Value:
-    """The value, or a SpecError at `origin` when there is none."""
-    if value is None:
-        raise SpecError([Diagnostic(origin, message)])
-    return value
-
-
-def shape_without_batch(value: Value) -> Shape:
-    return value.shape[1:] if value.shape[:1] == (BATCH,) else value.shape

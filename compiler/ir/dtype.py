@@ -44,6 +44,11 @@ class DType(Enum):
     def is_integer(self) -> bool:
         return self is not DType.boolean and self not in _FLOATS
 
+    @property
+    def code(self) -> int:
+        """The element type's number in ONNX (`TensorProto.DataType`), as the attribute `to` of `Cast` wants it."""
+        return _CODES[self.value]
+
     @classmethod
     def of(cls, array: np.ndarray[Any, Any]) -> DType:
         return cls(array.dtype.name)
@@ -53,3 +58,18 @@ class DType(Enum):
 
 
 _FLOATS = frozenset({DType.float32, DType.float64, DType.float16, DType.bfloat16})
+_CODES = {
+    "float32": 1,
+    "uint8": 2,
+    "int8": 3,
+    "uint16": 4,
+    "int16": 5,
+    "int32": 6,
+    "int64": 7,
+    "bool": 9,
+    "float16": 10,
+    "float64": 11,
+    "uint32": 12,
+    "uint64": 13,
+    "bfloat16": 16,
+}

@@ -1,0 +1,292 @@
+"""The bundle: ONNX graphs and the manifest that says how they fit together. Its format is docs/bundle.md."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from .errors import Diagnostic, Origin, SpecError
+from .ir import OPSET, Graph, Value
+from .ir.evaluate import evaluate
+from .ir.value import Array
+from .schedules.base import Horizon
+from .spec.model import Spec
+from .spec.settings import TrainingSettings
+from .state import State
+from .training.graphs import SEED, Graphs, build_graphs
+
+if TYPE_CHECKING:
+    import onnx
+
+Target = Literal["portable", "ort"]
+FORMAT: Final = 1
+FILES: Final = {
+    "inference": "inference.onnx",
+    "init": "training/init.onnx",
+    "step": "training/step.onnx",
+    "evaluate": "training/evaluate.onnx",
+    "gradients": "training/gradients.onnx",
+    "apply": "training/apply.onnx",
+}
+
+
+@dataclass(frozen=True)
+class LayerRow:
+    """A row of the layer table: output shape without the batch axis, number of trainable parameters."""
+
+    name: str
+    kind: str
+    shape: tuple[int | str, ...]
+    parameters: int
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A compiled spec: the graphs by name, the manifest, and the first weights of the inference graph."""
+
+    spec: Spec
+    target: Target
+    built: Graphs
+    manifest: Mapping[str, Any]
+
+    @property
+    def graphs(self) -> Mapping[str, Graph]:
+        return self.built.graphs
+
+    @property
+    def parameters(self) -> int:
+        """How many trainable numbers the network has."""
+        return sum(math.prod(s.shape) for s in self.built.variables.of_kind("parameter").values() if s.trainable)
+
+    @property
+    def layers(self) -> list[LayerRow]:
+        """Every layer in order, those of the outputs last."""
+        return [
+            LayerRow(
+                entry.name,
+                entry.layer.kind,
+                _dims(self.built.forward.values[entry.name].shape[1:]),
+                sum(
+                    math.prod(state.shape)
+                    for state in self.built.variables.of_kind("parameter").values()
+                    if state.trainable and state.name.rpartition("/")[0] == entry.name
+                ),
+            )
+            for entry in self.spec.layers
+        ]
+
+    def models(self) -> dict[str, onnx.ModelProto]:
+        """The ONNX model of every graph; `inference` holds the weights that `init` gives for the spec's seed."""
+        from .emit import emit
+
+        models = {}
+        for name, graph in self.graphs.items():
+            weights = self.initial_weights() if name == "inference" else {}
+            models[name] = emit(graph, initializers=weights, metadata=self._metadata(name))
+        return models
+
+    def initial_weights(self) -> dict[str, Array]:
+        """The state that the network itself reads, as `init` makes it from the spec's seed, computed with numpy."""
+        import numpy as np
+
+        init = self.graphs["init"]
+        network = {value.name for value in self.graphs["inference"].inputs} & set(init.outputs)
+        wanted = Graph(init.name, init.inputs, {name: init.outputs[name] for name in init.outputs if name in network})
+        seed = self.spec.training.seed if self.spec.training else 0
+        return evaluate(wanted, {SEED: np.int64(seed)})
+
+    def write(self, folder: Path | str) -> None:
+        """Write the bundle as a new folder, all of it or nothing.
+
+        Raises SpecError when the folder exists already or cannot be written.
+        """
+        folder = Path(folder)
+        nowhere = Origin(str(folder), 1, 1, "")
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise SpecError([Diagnostic(nowhere, "already exists", "choose another folder, or remove this one")])
+        models = self.models()
+        staging: Path | None = None
+        try:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+            for name, model in models.items():
+                file = staging / FILES[name]
+                file.parent.mkdir(exist_ok=True)
+                file.write_bytes(model.SerializeToString(deterministic=True))
+            (staging / "manifest.json").write_text(json.dumps(self.manifest, indent=2) + "\n", encoding="utf-8")
+            staging.chmod(0o755)
+            staging.replace(folder)
+        except OSError as error:
+            if staging is not None:
+                shutil.rmtree(staging, ignore_errors=True)
+            reason = error.strerror or str(error)
+            raise SpecError([Diagnostic(nowhere, f"cannot be written: {reason}")]) from error
+        except BaseException:
+            if staging is not None:
+                shutil.rmtree(staging, ignore_errors=True)
+            raise
+
+    def _metadata(self, name: str) -> dict[str, str]:
+        return {
+            "netwright.format": str(FORMAT),
+            "netwright.graph": json.dumps({"name": name, **self.manifest["graphs"][name]}),
+            "netwright.state": json.dumps(self.manifest["state"]),
+        }
+
+
+def compile_spec(spec: Spec, *, target: Target = "portable", train_rows: int | None = None) -> Bundle:
+    """Build every graph of a spec.
+
+    `train_rows` is the number of training examples, for schedules that count in epochs. Raises SpecError.
+    """
+    built = build_graphs(spec, _horizon(spec.training, train_rows))
+    return Bundle(spec, target, built, _manifest(spec, target, built))
+
+
+def _horizon(training: TrainingSettings | None, train_rows: int | None) -> Horizon:
+    if training is None or train_rows is None:
+        return Horizon(None, None)
+    steps = math.ceil(train_rows / training.batch_size)
+    return Horizon(steps, steps * training.epochs)
+
+
+def _manifest(spec: Spec, target: Target, built: Graphs) -> dict[str, Any]:
+    from . import __version__
+
+    training, data = spec.training, spec.data
+    columns = data.columns if data else {}
+    return {
+        "bundle_format": FORMAT,
+        "netwright": __version__,
+        "name": spec.name,
+        "spec_sha256": spec.sha256,
+        "target": target,
+        "opset": OPSET,
+        "graphs": {name: _graph_entry(name, graph, built) for name, graph in built.graphs.items()},
+        "state": [_state_entry(state) for state in built.state.values()],
+        "features": [_column_entry(value, columns) for value in built.forward.features.values()],
+        "targets": [
+            {**_column_entry(item.value, columns), "classes": item.classes} for item in built.targets.values()
+        ],
+        "outputs": [
+            {"name": name, "dtype": str(value.dtype), "shape": list(_dims(value.shape[1:]))}
+            for name, value in built.forward.outputs.items()
+        ],
+        "metrics": _metric_entries(training, built) if training else [],
+        "training": _training_entry(training) if training else None,
+        "data": _data_entry(spec) if data else None,
+        "fitting": [],
+    }
+
+
+def _graph_entry(name: str, graph: Graph, built: Graphs) -> dict[str, Any]:
+    inputs = [v for v in graph.inputs if not (name == "inference" and v.name in built.state)]
+    return {
+        "file": FILES[name],
+        "inputs": [{**_tensor(v.name, v), "role": _input_role(v.name, built)} for v in inputs],
+        "outputs": [_output_entry(name, output, value, built) for output, value in graph.outputs.items()],
+    }
+
+
+def _input_role(name: str, built: Graphs) -> str:
+    if name in built.state:
+        return built.state[name].kind
+    if name in built.forward.features:
+        return "feature"
+    if name in built.targets:
+        return "target"
+    return "seed" if name == SEED else "gradient"
+
+
+def _output_entry(graph: str, name: str, value: Value, built: Graphs) -> dict[str, Any]:
+    entry = _tensor(name, value)
+    stem, _, suffix = name.rpartition(".")
+    if graph == "inference":
+        return {**entry, "role": "output"}
+    if graph == "init":
+        return {**entry, "role": built.state[name].kind}
+    if suffix == "next":
+        return {**entry, "role": built.state[stem].kind, "feeds": stem}
+    if suffix == "gradient":
+        return {**entry, "role": "gradient", "of": stem}
+    if graph == "evaluate":
+        return {**entry, "role": "sum"}
+    return {**entry, "role": "loss" if name == "loss" else "metric"}
+
+
+def _tensor(name: str, value: Value) -> dict[str, Any]:
+    return {"name": name, "dtype": str(value.dtype), "shape": list(_dims(value.shape))}
+
+
+def _dims(shape: tuple[Any, ...]) -> tuple[int | str, ...]:
+    return tuple(dim if isinstance(dim, int) else str(dim) for dim in shape)
+
+
+def _state_entry(state: State) -> dict[str, Any]:
+    return {
+        "name": state.name,
+        "dtype": str(state.dtype),
+        "shape": list(state.shape),
+        "kind": state.kind,
+        "trainable": state.trainable,
+        "origin": asdict(state.origin) if state.origin else None,
+    }
+
+
+def _column_entry(value: Value, columns: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "name": value.name,
+        "dtype": str(value.dtype),
+        "shape": list(_dims(value.shape[1:])),
+        "column": columns.get(value.name, value.name),
+    }
+
+
+def _metric_entries(training: TrainingSettings, built: Graphs) -> list[dict[str, Any]]:
+    assert built.objective is not None
+    loss = {"name": "loss", "finalize": "ratio", "sums": ["loss.sum", "loss.weight"], "goal": "min"}
+    return [loss] + [
+        {
+            "name": entry.name,
+            "finalize": entry.metric.finalize,
+            "sums": [f"{entry.name}.{suffix}" for suffix in built.objective.metrics[entry.name]],
+            "goal": entry.metric.goal,
+        }
+        for entry in training.metrics
+    ]
+
+
+def _training_entry(training: TrainingSettings) -> dict[str, Any]:
+    early = training.early_stopping
+    return {
+        "epochs": training.epochs,
+        "batch_size": training.batch_size,
+        "seed": training.seed,
+        "monitor": training.monitor,
+        "restore_best": training.restore_best,
+        "early_stopping": None
+        if early is None
+        else {"patience": early.patience, "monitor": early.monitor, "minimum_change": early.minimum_change},
+    }
+
+
+def _data_entry(spec: Spec) -> dict[str, Any]:
+    data = spec.data
+    assert data is not None
+    split = data.split
+    return {
+        "source": data.source,
+        "split": {
+            "validation": split.validation,
+            "test": split.test,
+            "seed": split.seed,
+            "stratify": split.stratify,
+        },
+        "shuffle": data.shuffle,
+    }

@@ -1,0 +1,164 @@
+"""The graphs of a bundle, built from one spec over one set of state values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from .. import random
+from ..autodiff import gradients
+from ..errors import BuildError, Diagnostic, SpecError
+from ..ir import DType, Graph, Value, graph_input, op, scope
+from ..network import Forward, build_forward, stream
+from ..passes import optimize
+from ..schedules.base import Horizon
+from ..spec.model import Spec
+from ..spec.settings import TrainingSettings
+from ..state import State
+from ..variables import Variables
+from .objective import Objective, Target, batch_size_of, build_objective, declare_targets
+from .update import RANDOM_COUNTER, build_update, declare_counters, declare_slots
+
+SEED = "seed"
+
+
+@dataclass
+class Graphs:
+    """Every graph of a bundle by name, with what the manifest says about their values."""
+
+    graphs: dict[str, Graph]
+    forward: Forward
+    variables: Variables
+    targets: dict[str, Target] = field(default_factory=dict)
+    objective: Objective | None = None
+    """Of the evaluation graph."""
+
+    @property
+    def state(self) -> dict[str, State]:
+        """Every state tensor, those of the network first."""
+        return self.variables.declared
+
+
+def build_graphs(spec: Spec, horizon: Horizon) -> Graphs:
+    """All graphs that a spec allows: without a `training` section `inference` and `init`, else all six.
+
+    Raises SpecError with the mistakes that only building shows: shapes, targets, schedules.
+    """
+    variables = Variables()
+    forward = build_forward(spec, variables)
+    inference = Graph("inference", tuple([*forward.features.values(), *variables.values.values()]), forward.outputs)
+    if spec.training is None:
+        built = {"inference": inference, "init": _init(spec, variables)}
+        return Graphs({name: optimize(graph) for name, graph in built.items()}, forward, variables)
+    return _training_graphs(spec, spec.training, horizon, variables, forward, inference)
+
+
+def _training_graphs(
+    spec: Spec,
+    training: TrainingSettings,
+    horizon: Horizon,
+    variables: Variables,
+    forward: Forward,
+    inference: Graph,
+) -> Graphs:
+    targets = declare_targets(spec, training, forward)
+    network = dict(variables.values)  # parameters and statistics: what the network itself reads
+    trained = [state for state in variables.of_kind("parameter").values() if state.trainable]
+    regularized = [variables.values[state.name] for state in trained if state.regularized]
+
+    evaluated = build_objective(spec, training, forward, targets, regularized)
+    counters = declare_counters(variables)
+    learning = build_forward(spec, variables, random_counter=counters.random_counter)
+    objective = build_objective(spec, training, learning, targets, regularized)
+    by_parameter = _gradients(objective.loss, {state.name: variables.values[state.name] for state in trained})
+    declare_slots(training, [variables.declared[name] for name in by_parameter], variables)
+
+    following = dict(variables.values)
+    following.update(learning.statistics)
+    following.update(build_update(spec, training, by_parameter, variables, counters, horizon))
+
+    given = {name: graph_input(f"{name}.gradient", value.dtype, value.shape) for name, value in by_parameter.items()}
+    applied = build_update(spec, training, given, variables, counters, horizon)
+
+    evaluated_batch = [*forward.features.values(), *(target.value for target in targets.values())]
+    learning_batch = [*learning.features.values(), *(target.value for target in targets.values())]
+    counter_inputs = [counters.step, counters.random_counter]
+    built = {
+        "inference": inference,
+        "init": _init(spec, variables),
+        "step": Graph(
+            "step",
+            (*learning_batch, *variables.values.values()),
+            {"loss": objective.loss, **_batch_metrics(training, objective), **_next(following)},
+        ),
+        "evaluate": Graph("evaluate", (*evaluated_batch, *network.values()), _sums(evaluated, forward)),
+        "gradients": Graph(
+            "gradients",
+            (*learning_batch, *network.values(), *counter_inputs),
+            {
+                "loss": objective.loss,
+                **{f"{name}.gradient": value for name, value in by_parameter.items()},
+                **_next(learning.statistics),
+            },
+        ),
+        "apply": Graph(
+            "apply",
+            (*given.values(), *(variables.values[name] for name in applied)),
+            _next(applied),
+        ),
+    }
+    graphs = {name: optimize(graph) for name, graph in built.items()}
+    return Graphs(graphs, forward, variables, targets, evaluated)
+
+
+def _gradients(loss: Value, parameters: Mapping[str, Value]) -> dict[str, Value]:
+    """The gradient of every parameter that the loss depends on; the others stay as they are."""
+    found = gradients([loss], list(parameters.values()))
+    return {name: gradient for name, gradient in zip(parameters, found, strict=True) if gradient is not None}
+
+
+def _next(values: Mapping[str, Value]) -> dict[str, Value]:
+    return {f"{name}.next": value for name, value in values.items()}
+
+
+def _batch_metrics(training: TrainingSettings, objective: Objective) -> dict[str, Value]:
+    """The metrics that are a ratio of two sums, for the batch of a step."""
+    values = {}
+    for entry in training.metrics:
+        if entry.metric.finalize == "ratio":
+            total, weight = objective.metrics[entry.name].values()
+            values[entry.name] = total / weight
+    return values
+
+
+def _sums(objective: Objective, forward: Forward) -> dict[str, Value]:
+    """The evaluation outputs: the batch's mean loss weighted by its size, and the sums of each metric."""
+    with scope("evaluate"):
+        weight = batch_size_of(forward)
+        sums = {"loss.sum": objective.loss * weight, "loss.weight": weight}
+    for name, parts in objective.metrics.items():
+        sums.update({f"{name}.{suffix}": value for suffix, value in parts.items()})
+    return sums
+
+
+def _init(spec: Spec, variables: Variables) -> Graph:
+    """`seed` -> every state tensor, each from a random stream named after it."""
+    seed = graph_input(SEED, DType.int64, ())
+    outputs: dict[str, Value] = {}
+    problems: list[Diagnostic] = []
+    for name, state in variables.declared.items():
+        with scope(name, state.origin):
+            if name == RANDOM_COUNTER:
+                outputs[name] = random.start(seed)
+                continue
+            try:
+                key = random.key(seed, stream(f"init:{name}"))
+                value = state.initializer.build(key, state.shape, state.fan_in, state.fan_out)
+            except BuildError as error:
+                origin = state.origin or spec.origin_of(())
+                problems.append(Diagnostic(origin, f"{name}: {error.message}", error.hint))
+                continue
+            outputs[name] = value if value.dtype is state.dtype else op.Cast(value, to=state.dtype.code)
+    if problems:
+        raise SpecError(problems)
+    return Graph("init", (seed,), outputs)

@@ -1,0 +1,103 @@
+"""What training makes small, and what it reports: losses, penalty and metrics over a built network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ..errors import BuildError, Diagnostic, SpecError
+from ..ir import DType, Value, graph_input, op, scope
+from ..network import Forward
+from ..regularization import penalty
+from ..spec.model import Spec
+from ..spec.settings import LossEntry, MetricEntry, TrainingSettings
+
+
+@dataclass(frozen=True)
+class Target:
+    """A value the network is compared with. `classes` bounds an integer label: 0 … classes-1."""
+
+    value: Value
+    classes: int | None = None
+
+
+@dataclass
+class Objective:
+    """The scalar loss of a batch, and the sums of each metric, over one forward graph."""
+
+    loss: Value
+    metrics: dict[str, Mapping[str, Value]] = field(default_factory=dict)
+
+
+def declare_targets(spec: Spec, training: TrainingSettings, forward: Forward) -> dict[str, Target]:
+    """The target inputs that the losses ask for, by name. A loss may also compare with a feature (an autoencoder).
+
+    Raises SpecError where a loss does not fit its output or two losses want different targets of one name.
+    """
+    targets: dict[str, Target] = {}
+    problems: list[Diagnostic] = []
+    for entry in training.loss:
+        output = forward.values[entry.from_]
+        try:
+            wanted = entry.loss.target_type(output.type)
+            known = targets[entry.target].value.type if entry.target in targets else None
+            known = forward.features[entry.target].type if entry.target in forward.features else known
+            if known is not None and known != wanted:
+                raise BuildError(f"the target '{entry.target}' is {known} already, this loss needs {wanted}")
+            if known is None:
+                value = graph_input(entry.target, wanted.dtype, wanted.shape)
+                targets[entry.target] = Target(value, entry.loss.classes(output.type))
+        except BuildError as error:
+            problems.append(_diagnose(spec, entry, error))
+    if problems:
+        raise SpecError(problems)
+    return targets
+
+
+def build_objective(
+    spec: Spec,
+    training: TrainingSettings,
+    forward: Forward,
+    targets: Mapping[str, Target],
+    regularized: list[Value],
+) -> Objective:
+    """Loss and metric sums of one forward graph. The penalty on `regularized` parameters is part of the loss."""
+    problems: list[Diagnostic] = []
+    loss: Value | None = None
+    known = {**forward.features, **{name: target.value for name, target in targets.items()}}
+    for entry in training.loss:
+        with scope(f"loss/{entry.target}", entry.origin):
+            elements = entry.loss.elements(forward.values[entry.from_], known[entry.target])
+            mean = op.ReduceMean(elements, keepdims=0)
+            term = mean if entry.weight == 1 else mean * entry.weight
+            loss = term if loss is None else loss + term
+    assert loss is not None  # the schema asks for at least one
+    settings = training.regularization
+    with scope("regularization", training.origin):
+        extra = penalty(regularized, settings.l1, settings.l2)
+    objective = Objective(loss if extra is None else loss + extra)
+    for metric in training.metrics:
+        output = forward.values[metric.from_]
+        try:
+            target = known.get(metric.target)
+            if target is None:
+                raise BuildError(f"there is no target '{metric.target}'", f"the targets are {', '.join(targets)}")
+            metric.metric.check(output.type, target.type)
+            with scope(f"metric/{metric.name}", metric.origin):
+                objective.metrics[metric.name] = metric.metric.sums(output, target)
+        except BuildError as error:
+            problems.append(_diagnose(spec, metric, error))
+    if problems:
+        raise SpecError(problems)
+    return objective
+
+
+def batch_size_of(forward: Forward) -> Value:
+    """The number of examples in the batch as a float32 scalar; a constant once a session fixes the batch axis."""
+    feature = next(iter(forward.features.values()))
+    size = op.Cast(op.Shape(feature, start=0, end=1), to=DType.float32.code)
+    return op.Reshape(size, [])
+
+
+def _diagnose(spec: Spec, entry: LossEntry | MetricEntry, error: BuildError) -> Diagnostic:
+    return Diagnostic(spec.origin_of(entry.path + error.path), error.message, error.hint)

@@ -1,0 +1,102 @@
+"""From gradients to the next state: clipping, the scheduled rate, the optimizer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ..errors import BuildError, Diagnostic, SpecError
+from ..initializers.constant import Constant
+from ..ir import DType, Value, constant, op, scope
+from ..schedules.base import Horizon, Schedule
+from ..spec.model import Spec
+from ..spec.settings import TrainingSettings
+from ..state import State
+from ..variables import Variables
+
+STEP = "step"
+RANDOM_COUNTER = "random_counter"
+LEARNING_RATE_SCALE = "learning_rate_scale"
+
+
+@dataclass(frozen=True)
+class Counters:
+    """The scalars every training step reads."""
+
+    step: Value
+    random_counter: Value
+    learning_rate_scale: Value
+
+
+def declare_counters(variables: Variables) -> Counters:
+    """Step (int64, from 0), random counter (int64, from the seed), learning-rate scale (float32, from 1)."""
+    zero, one = Constant(value=0.0), Constant(value=1.0)
+    return Counters(
+        variables.declare(State(STEP, (), "counter", zero, dtype=DType.int64, trainable=False)),
+        variables.declare(State(RANDOM_COUNTER, (), "counter", zero, dtype=DType.int64, trainable=False)),
+        variables.declare(State(LEARNING_RATE_SCALE, (), "scale", one, trainable=False)),
+    )
+
+
+def slot_name(parameter: str, slot: str) -> str:
+    return f"optimizer/{parameter}/{slot}"
+
+
+def declare_slots(training: TrainingSettings, parameters: Sequence[State], variables: Variables) -> None:
+    """The optimizer's tensors for each trained parameter."""
+    for parameter in parameters:
+        for slot, initial in training.optimizer.optimizer.slots().items():
+            name = slot_name(parameter.name, slot)
+            start = Constant(value=initial)
+            variables.declare(State(name, parameter.shape, "slot", start, trainable=False, origin=parameter.origin))
+
+
+def build_update(
+    spec: Spec,
+    training: TrainingSettings,
+    gradients: Mapping[str, Value],
+    variables: Variables,
+    counters: Counters,
+    horizon: Horizon,
+) -> dict[str, Value]:
+    """The next value of every parameter, slot, counter and scale. `gradients` are by parameter name."""
+    gradients = clip_by_global_norm(gradients, training.clip_global_norm)
+    with scope("optimizer", training.optimizer.origin):
+        before = op.Cast(counters.step, to=DType.float32.code)  # float32: exact to 2^24 steps, then schedules move in steps of two
+        rate = _rate(spec, training, before, horizon) * counters.learning_rate_scale
+        number = before + 1.0
+    following: dict[str, Value] = {}
+    optimizer = training.optimizer.optimizer
+    for name, gradient in gradients.items():
+        slots = {slot: variables.values[slot_name(name, slot)] for slot in optimizer.slots()}
+        with scope(f"optimizer/{name}", training.optimizer.origin):
+            parameter, next_slots = optimizer.update(variables.values[name], gradient, slots, rate, number)
+        following[name] = parameter
+        following.update({slot_name(name, slot): value for slot, value in next_slots.items()})
+    following[STEP] = counters.step + 1
+    following[RANDOM_COUNTER] = counters.random_counter + 1
+    following[LEARNING_RATE_SCALE] = counters.learning_rate_scale
+    return following
+
+
+def clip_by_global_norm(gradients: Mapping[str, Value], largest: float | None) -> Mapping[str, Value]:
+    """Scale all gradients by min(1, largest / their joint L2 norm) (Pascanu et al. 2013)."""
+    if largest is None or not gradients:
+        return gradients
+    with scope("clip"):
+        squares = [op.ReduceSumSquare(gradient, keepdims=0) for gradient in gradients.values()]
+        norm = op.Sqrt(op.Sum(*squares))
+        factor = op.Min(largest / op.Max(norm, 1e-12), 1.0)
+        return {name: gradient * factor for name, gradient in gradients.items()}
+
+
+def _rate(spec: Spec, training: TrainingSettings, step: Value, horizon: Horizon) -> Value:
+    entry = training.optimizer
+    rate = getattr(entry.optimizer, "learning_rate")  # noqa: B009 - declared by every subclass
+    if not isinstance(rate, Schedule):
+        return constant(float(rate), DType.float32)
+    try:
+        return rate.rate(step, horizon)
+    except BuildError as error:
+        path = (*entry.path, "learning_rate", *error.path)
+        raise SpecError([Diagnostic(spec.origin_of(path), error.message, error.hint)]) from None
