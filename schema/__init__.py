@@ -5,6 +5,15 @@ optimizers, the runtime its data sources. It knows neither half.
 """
 
 from .described import Described, Registry, entry_kind, spec_field
-from .json_schema import describe_fields, registry_schema
+from .json_schema import Definitions, describe_fields, described_schema, registry_schema
 
-__all__ = ["Described", "Registry", "describe_fields", "entry_kind", "registry_schema", "spec_field"]
+__all__ = [
+    "Definitions",
+    "Described",
+    "Registry",
+    "describe_fields",
+    "described_schema",
+    "entry_kind",
+    "registry_schema",
+    "spec_field",
+]

@@ -1,0 +1,307 @@
+"""Every violation of the schema as a diagnostic in plain words, at the key or value that is wrong."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+from jsonschema.validators import extend
+
+from ..errors import Diagnostic
+from .positions import Path, Positions
+from .schema import Families
+from .semantics import check_semantics
+from .settings import NAME_PATTERN
+from .suggest import closest, did_you_mean
+from .wording import a, choices_of, expected, expected_number, family_of, fields, plural, received
+
+
+def _is_integer(_checker: Any, value: Any) -> bool:
+    """JSON Schema calls 3.0 an integer; in a spec it is one only when written as one."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(_checker: Any, value: Any) -> bool:
+    """No field of a spec means anything with `.inf` or `.nan`."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+_Validator = extend(  # type: ignore[no-untyped-call]
+    Draft202012Validator,
+    type_checker=Draft202012Validator.TYPE_CHECKER.redefine_many({"integer": _is_integer, "number": _is_number}),
+)
+
+
+def check(tree: Any, positions: Positions, schema: Mapping[str, Any], families: Families) -> list[Diagnostic]:
+    """All mistakes of a plain tree: against the schema, then in names and references. Empty when it is valid."""
+    violations = [_violation(error) for error in _Validator(schema).iter_errors(tree)]
+    crowded = {v.path for v in violations if v.keyword == "maxProperties" and "x-family" in v.schema}
+    translator = _Translator(positions, schema)
+    found = [
+        diagnostic
+        for violation in violations
+        if not _follows_from_crowding(violation, crowded)
+        for diagnostic in translator.translate(violation)
+    ]
+    if isinstance(tree, dict):
+        found += check_semantics(tree, positions, families, [v.path for v in violations])
+    return list(dict.fromkeys(found))
+
+
+@dataclass(frozen=True)
+class _Violation:
+    """One keyword of the schema that one value breaks."""
+
+    keyword: str
+    limit: Any
+    value: Any
+    schema: Mapping[str, Any]
+    """The schema that holds the keyword."""
+    path: Path
+    of_key: bool
+    """Whether the value is a key of the mapping at `path`."""
+
+
+def _violation(error: ValidationError) -> _Violation:
+    schema = error.schema if isinstance(error.schema, Mapping) else {}
+    of_key = "propertyNames" in error.absolute_schema_path
+    path = tuple(error.absolute_path)
+    return _Violation(str(error.validator), error.validator_value, error.instance, schema, path, of_key)
+
+
+def _follows_from_crowding(violation: _Violation, crowded: set[Path]) -> bool:
+    """`{dense: , units: 3}` is one mistake: two keys in one entry. What follows from it is not repeated."""
+    if violation.path in crowded:
+        return violation.keyword != "maxProperties"
+    return violation.path[:-1] in crowded and violation.value is None
+
+
+_Handler: TypeAlias = "Callable[[_Translator, _Violation], Iterable[Diagnostic]]"
+
+
+class _Translator:
+    def __init__(self, positions: Positions, schema: Mapping[str, Any]) -> None:
+        self._positions = positions
+        self._schema = schema
+
+    def translate(self, violation: _Violation) -> Iterable[Diagnostic]:
+        handler = _HANDLERS.get(violation.keyword, _Translator._other)
+        return handler(self, violation)
+
+    def _at(self, path: Path, message: str, hint: str | None = None, *, of_key: bool = False) -> Diagnostic:
+        return Diagnostic(self._positions.origin(path, of_key=of_key), message, hint)
+
+    # --- keys ------------------------------------------------------------------------------------------------------
+
+    def _unknown_keys(self, violation: _Violation) -> Iterator[Diagnostic]:
+        schema, path = violation.schema, violation.path
+        known = list(schema.get("properties", {}))
+        family = family_of(schema)
+        for key in violation.value:
+            if key in known:
+                continue
+            if family:
+                yield self._at((*path, key), f"unknown {family} '{key}'", _kind_hint(key, known, family), of_key=True)
+                continue
+            what = "section" if not path else "key"
+            hint = did_you_mean(key, known, plural(what))
+            if (
+                not path
+                and not hint.startswith("did")
+                and (close := closest(key, self._schema["$defs"]["layer"]["properties"]))
+            ):
+                hint = f"layers such as {close} belong in the list under 'network'"
+            yield self._at((*path, key), f"unknown {what} '{key}'", hint, of_key=True)
+
+    def _missing_key(self, violation: _Violation) -> Iterator[Diagnostic]:
+        schema, path = violation.schema, violation.path
+        strangers = [key for key in violation.value if key not in schema["properties"]]
+        meant = {closest(key, schema["properties"]) for key in strangers}  # misspelled, and reported as that
+        for key in schema["required"]:
+            if key not in violation.value and key not in meant:
+                yield self._missing(path, key, schema)
+
+    def _missing(self, path: Path, key: str, schema: Mapping[str, Any]) -> Diagnostic:
+        what = "key" if path else "section"
+        field = schema["properties"][key]
+        doc = _first_sentence(field.get("description", ""))
+        hint = f"{key}: {doc}" if doc else None
+        if not path and key == "netwright":
+            hint = f"begin the spec with 'netwright: {field['const']}'"
+        return self._at(path, f"the {what} '{key}' is missing", hint, of_key=True)
+
+    def _crowded_entry(self, violation: _Violation) -> Iterator[Diagnostic]:
+        schema, path = violation.schema, violation.path
+        if "x-family" not in schema:
+            yield from self._other(violation)
+            return
+        family = schema["x-family"]
+        keys = list(violation.value)
+        kinds = [key for key in keys if key in schema["properties"]]
+        others = [key for key in keys if key not in kinds]
+        if len(kinds) == 1 and others:
+            kind = schema["properties"][kinds[0]]
+            if all(key in kind["properties"] for key in others):
+                listed = " and ".join(f"'{key}'" for key in others)
+                verb = "belongs" if len(others) == 1 else "belong"
+                message = f"{listed} {verb} inside '{kinds[0]}', not beside it"
+                inside = _as_fields(violation.value[kinds[0]], kind)
+                hint = f"write {kinds[0]}: {fields({**inside, **{key: violation.value[key] for key in others}})}"
+                yield self._at((*path, others[0]), message, hint, of_key=True)
+                return
+        style = next((key for key in ("type", "kind", "class", "layer") if key in others), None)
+        named = violation.value[style] if style else None
+        if style is not None and isinstance(named, str):
+            kind_name = closest(named, schema["properties"]) or named
+            rest = {key: value for key, value in violation.value.items() if key != style}
+            message = f"{a(family)} is written with its kind as the key"
+            yield self._at((*path, style), message, f"write {kind_name}: {fields(rest)}", of_key=True)
+            return
+        listed = ", ".join(keys[:-1]) + f" and {keys[-1]}"
+        message = f"must name one {family}, received {len(keys)} keys: {listed}"
+        yield self._at((*path, keys[1]), message, f"write each {family} as an entry of its own", of_key=True)
+
+    def _empty(self, violation: _Violation) -> Iterator[Diagnostic]:
+        path = violation.path
+        family = violation.schema.get("x-family")
+        if family:
+            yield self._at(
+                path, f"must name {a(family)}, received an empty mapping", f"write the {family}, or remove it"
+            )
+        else:
+            least = violation.limit
+            entries = "one entry" if least == 1 else f"{least} entries"
+            yield self._at(path, f"must hold at least {entries}, received {received(violation.value)}")
+
+    # --- values ----------------------------------------------------------------------------------------------------
+
+    def _wrong_value(self, violation: _Violation) -> Iterator[Diagnostic]:
+        schema, path, value = violation.schema, violation.path, violation.value
+        if value is None and schema.get("required") and path:
+            yield from (self._missing(path, key, schema) for key in schema["required"])
+            return
+        message = f"must be {expected(schema)}, received {received(value)}"
+        yield self._at(path, message, _value_hint(value, schema, path))
+
+    def _out_of_bounds(self, violation: _Violation) -> Iterator[Diagnostic]:
+        wanted = expected_number(violation.schema)
+        yield self._at(violation.path, f"must be {wanted}, received {received(violation.value)}")
+
+    def _wrong_choice(self, violation: _Violation) -> Iterator[Diagnostic]:
+        path, value = violation.path, violation.value
+        choices = [str(choice) for choice in violation.limit]
+        family = violation.schema.get("x-family")
+        kinds = self._schema["$defs"][family.replace(" ", "_")]["properties"] if family else {}
+        if family is None:
+            message = f"must be one of {', '.join(choices)}, received {received(value)}"
+            close = closest(value, choices) if isinstance(value, str) else None
+            yield self._at(path, message, f"did you mean '{close}'?" if close else None)
+        elif value in kinds:
+            needed = kinds[value]["required"]
+            listed = " and ".join(f"'{key}'" for key in needed)
+            hint = f"write {value}: {{{', '.join(f'{key}: …' for key in needed)}}}"
+            yield self._at(path, f"the {family} '{value}' needs {listed}", hint)
+        else:
+            yield self._at(path, f"unknown {family} '{value}'", _kind_hint(str(value), list(kinds), family))
+
+    def _wrong_constant(self, violation: _Violation) -> Iterator[Diagnostic]:
+        path, wanted, value = violation.path, violation.limit, violation.value
+        if path == ("netwright",):
+            message = f"this netwright reads version {wanted} of the spec language, received {received(value)}"
+            yield self._at(path, message, f"write netwright: {wanted}")
+        else:
+            yield self._at(path, f"must be {received(wanted)}, received {received(value)}")
+
+    def _wrong_pattern(self, violation: _Violation) -> Iterator[Diagnostic]:
+        path, value = violation.path, violation.value
+        of_key = violation.of_key
+        if of_key:
+            path = (*path, value)
+        if violation.limit != NAME_PATTERN:
+            yield self._at(path, f"must match {violation.limit}, received {received(value)}", of_key=of_key)
+            return
+        message = f"a name holds letters, digits, _ and -, and begins with a letter or _, received {received(value)}"
+        better = re.sub(r"[^A-Za-z0-9_-]+", "_", value).strip("_")
+        better = better if re.match(NAME_PATTERN, better) else f"_{better}"
+        yield self._at(path, message, f"such as '{better}'" if len(better) > 1 else None, of_key=of_key)
+
+    def _other(self, violation: _Violation) -> Iterator[Diagnostic]:
+        """A keyword that only schemas handed in from outside use."""
+        rule = f"{violation.keyword} {received(violation.limit)}"
+        message = f"must satisfy {rule}, received {received(violation.value)}"
+        yield self._at(violation.path, message)
+
+
+_HANDLERS: dict[str, _Handler] = {
+    "additionalProperties": _Translator._unknown_keys,
+    "required": _Translator._missing_key,
+    "maxProperties": _Translator._crowded_entry,
+    "minProperties": _Translator._empty,
+    "minItems": _Translator._empty,
+    "type": _Translator._wrong_value,
+    "minimum": _Translator._out_of_bounds,
+    "exclusiveMinimum": _Translator._out_of_bounds,
+    "maximum": _Translator._out_of_bounds,
+    "exclusiveMaximum": _Translator._out_of_bounds,
+    "enum": _Translator._wrong_choice,
+    "const": _Translator._wrong_constant,
+    "pattern": _Translator._wrong_pattern,
+}
+
+
+def _kind_hint(word: str, kinds: list[str], family: str) -> str:
+    return did_you_mean(word, kinds, plural(family))
+
+
+def _as_fields(arguments: Any, kind: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of a kind written out as fields."""
+    if isinstance(arguments, dict):
+        return arguments
+    shorthand = kind.get("x-shorthand")
+    return {shorthand: arguments} if shorthand is not None and arguments is not None else {}
+
+
+def _first_sentence(text: str) -> str:
+    return re.split(r"\.\s|\n\n", text, maxsplit=1)[0].replace("\n", " ").rstrip(".")
+
+
+_NUMBER_WITH_MARKS = re.compile(r"[-+]?[0-9][0-9_,' ]*")
+
+
+def _value_hint(value: Any, schema: Mapping[str, Any], path: Path) -> str | None:
+    """What the author of a value of the wrong type probably meant."""
+    types = schema.get("type", [])
+    numeric = "integer" in types or "number" in types
+    if value is None:
+        return "give it a value, or remove the " + ("'- '" if path and isinstance(path[-1], int) else "key")
+    if isinstance(value, str):
+        return _text_hint(value, types, numeric, choices_of(schema))
+    if isinstance(value, float) and math.isfinite(value) and "integer" in types and value.is_integer():
+        return f"write {int(value)}"
+    if isinstance(value, dict) and "array" in types:
+        return "begin each entry of a list with '- '"
+    if isinstance(value, list) and "object" in types:
+        return "write 'key: value' lines without '- '"
+    if "array" in types and "string" not in types and not isinstance(value, (list, dict)):
+        return f"write [{received(value)}]"
+    return None
+
+
+def _text_hint(value: str, types: Any, numeric: bool, choices: list[Any]) -> str | None:
+    if numeric and _NUMBER_WITH_MARKS.fullmatch(value):
+        return f"write {re.sub(r'[^-+0-9]', '', value)}, without quotes or separators"
+    if numeric and re.fullmatch(r"[-+]?[0-9.]+([eE][-+]?[0-9]+)?", value):
+        return f"write {value} without quotes"
+    if "boolean" in types and value.lower() in ("yes", "on", "y", "no", "off", "n", "true", "false"):
+        meant = "true" if value.lower() in ("yes", "on", "y", "true") else "false"
+        return f"write {meant}"
+    if choices and (close := closest(value, [str(c) for c in choices])):
+        return f"did you mean '{close}'?"
+    if "array" in types and "string" not in types:
+        return f"write [{value}]"
+    return None

@@ -1,0 +1,117 @@
+"""Where each value of a spec was written.
+
+A spec is carried as a tree of `Node`s from the loader to the typed model: a stage that rewrites the tree (overrides,
+blocks, repetition) builds new nodes out of old ones, and each keeps the place of the text it came from.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, NamedTuple, TypeAlias
+
+from ..errors import Origin
+
+Path: TypeAlias = tuple[str | int, ...]
+"""The keys and indices that lead from the root of a spec to a value."""
+
+
+class Place(NamedTuple):
+    """A point in a text, line and column counted from 1."""
+
+    file: str
+    line: int
+    column: int
+
+
+_NO_KEYS: Mapping[str, Place] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Node:
+    """A YAML value and its place: a scalar, a tuple of nodes, or a mapping of nodes with the places of its keys.
+
+    A node may have several parents (YAML aliases); `size` counts the values it stands for as if each were written
+    out, `height` the levels of nesting.
+    """
+
+    value: Any
+    place: Place
+    keys: Mapping[str, Place] = field(default_factory=lambda: _NO_KEYS)
+    size: int = 1
+    height: int = 1
+
+    def plain(self) -> Any:
+        """The value as dicts, lists and scalars."""
+        if isinstance(self.value, dict):
+            return {key: node.plain() for key, node in self.value.items()}
+        if isinstance(self.value, tuple):
+            return [node.plain() for node in self.value]
+        return self.value
+
+
+def sequence(items: list[Node], place: Place) -> Node:
+    return Node(tuple(items), place, size=1 + sum(n.size for n in items), height=_height(items))
+
+
+def mapping(items: dict[str, Node], keys: dict[str, Place], place: Place) -> Node:
+    nodes = list(items.values())
+    return Node(items, place, keys, size=1 + sum(n.size for n in nodes), height=_height(nodes))
+
+
+def _height(children: list[Node]) -> int:
+    return 1 + max((n.height for n in children), default=0)
+
+
+class Positions:
+    """Places by path, for whoever holds plain values and finds a mistake in them."""
+
+    def __init__(self, root: Node) -> None:
+        self._root = root
+
+    def value(self, path: Path) -> Place:
+        """The place of the value at `path`, or of the deepest value on the way there."""
+        return self._walk(path)[1].place
+
+    def key(self, path: Path) -> Place:
+        """The place of the key that names the value at `path`; of the value itself where no key does."""
+        walked, node, key = self._walk(path)
+        return key if key is not None and walked == path else node.place
+
+    def origin(self, path: Path, *, of_key: bool = False) -> Origin:
+        """The origin of a value, with the path as far as it exists in the spec.
+
+        An empty value (`units:`) has no text of its own, so its key stands for it.
+        """
+        walked, node, key = self._walk(path)
+        place = key if key is not None and (of_key or node.value is None) else node.place
+        return Origin(place.file, place.line, place.column, path_text(walked))
+
+    def _walk(self, path: Path) -> tuple[Path, Node, Place | None]:
+        node, key = self._root, None
+        for depth, step in enumerate(path):
+            if isinstance(node.value, dict) and step in node.value:
+                node, key = node.value[step], node.keys.get(str(step))
+            elif isinstance(node.value, tuple) and isinstance(step, int) and 0 <= step < len(node.value):
+                node, key = node.value[step], None
+            else:
+                return path[:depth], node, key
+        return path, node, key
+
+
+_PLAIN_KEY = re.compile(r"[^\s.\[\]'\"]+")
+
+
+def path_text(path: Path) -> str:
+    """`("network", 2, "dense")` -> `network[2].dense`; a key that would be misread is quoted."""
+    text = ""
+    for step in path:
+        if isinstance(step, int):
+            text += f"[{step}]"
+        elif _PLAIN_KEY.fullmatch(step):
+            text += f".{step}" if text else step
+        else:
+            text += f"[{step!r}]"
+    return text

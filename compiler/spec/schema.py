@@ -1,0 +1,135 @@
+"""The JSON Schema of a whole spec: the registries' families under `$defs`, and the fixed sections.
+
+It is what validation enforces, and what `netwright schema` prints for editors.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from netwright.schema import Definitions, Registry, described_schema
+
+from .settings import NAME, NAME_PATTERN, REFERENCES, DataSettings, InputSettings, TrainingSettings
+
+LANGUAGE_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Families:
+    """The registries a spec may name kinds of."""
+
+    layers: Registry[Any]
+    losses: Registry[Any]
+    optimizers: Registry[Any]
+    initializers: Registry[Any]
+    schedules: Registry[Any]
+    metrics: Registry[Any]
+
+    def __iter__(self) -> Iterator[Registry[Any]]:
+        return iter((self.layers, self.losses, self.optimizers, self.initializers, self.schedules, self.metrics))
+
+
+_BASES = {
+    "layers": "Layer",
+    "losses": "Loss",
+    "optimizers": "Optimizer",
+    "initializers": "Initializer",
+    "schedules": "Schedule",
+    "metrics": "Metric",
+}
+
+
+def installed_families() -> Families:
+    """The families of this package, every kind registered. Imported on first use."""
+    registries = {}
+    for folder, base in _BASES.items():
+        importlib.import_module(f"..{folder}", __package__)  # registers the kinds
+        module = importlib.import_module(f"..{folder}.base", __package__)
+        registries[folder] = getattr(module, base).registry
+    return Families(**registries)
+
+
+def spec_schema(data_schema: Mapping[str, Any] | None = None, families: Families | None = None) -> dict[str, Any]:
+    """JSON Schema (draft 2020-12) of a spec. `data_schema` is that of `data.source`; without it anything is admitted."""
+    families = families or installed_families()
+    definitions = Definitions(_common_fields(families))
+    for registry in families:
+        definitions.reference(registry)
+    training = described_schema(TrainingSettings, definitions)
+    training["properties"]["optimizer"].pop("default")  # described in words; None is not what one would write
+    data = described_schema(DataSettings, definitions)
+    if data_schema is not None:
+        source = dict(data_schema)
+        definitions.schemas.update(source.pop("$defs", {}))
+        data["properties"]["source"] = {"description": data["properties"]["source"]["description"], **source}
+    layer = {"$ref": "#/$defs/layer"}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "netwright spec",
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["netwright", "inputs", "network"],
+        "properties": {
+            "netwright": {"const": LANGUAGE_VERSION, "description": "version of the spec language"},
+            "name": {**NAME, "description": "name of the model (default: that of the file)"},
+            "inputs": {
+                "type": "object",
+                "description": "the values the network is given, by name",
+                "minProperties": 1,
+                "propertyNames": {"pattern": NAME_PATTERN},
+                "additionalProperties": described_schema(InputSettings, definitions),
+            },
+            "network": {
+                "type": "array",
+                "description": "the layers, each reading the value before it unless it says `from`",
+                "minItems": 1,
+                "items": layer,
+            },
+            "outputs": {
+                "type": "object",
+                "description": "what the network returns, by name (default: `output`, the last value)",
+                "minProperties": 1,
+                "propertyNames": {"pattern": NAME_PATTERN},
+                "additionalProperties": {
+                    "type": ["string", "object", "array"],
+                    "description": "the name of a value, or a layer, or a list of layers",
+                    "minItems": 1,
+                    "items": layer,
+                    "if": {"type": "object"},
+                    "then": layer,
+                },
+            },
+            "training": training,
+            "data": data,
+        },
+        "$defs": definitions.schemas,
+    }
+
+
+def _common_fields(families: Families) -> dict[str, dict[str, dict[str, Any]]]:
+    """What every layer, loss and metric takes besides its own fields."""
+    name = {**NAME, "description": "name of the value it makes (default: its kind and a number, such as `dense1`)"}
+    source = {
+        **REFERENCES,
+        "description": "the value it reads, or a list of them: names of layers or inputs (default: the value before)",
+    }
+    judged = {
+        "type": "string",
+        "description": "the value it judges: a layer, input or output (default: the last layer)",
+    }
+    target = {
+        **NAME,
+        "description": "what it compares with: a column of the data, or an input (default: that of its kind)",
+    }
+    weight = {"type": "number", "exclusiveMinimum": 0, "default": 1, "description": "its share in the total loss"}
+    followed = {"type": "string", "description": "the value it judges (default: that of the loss with the same target)"}
+    followed_target = {**NAME, "description": "what it compares with (default: the target of the loss)"}
+    reported = {**NAME, "description": "the name it is reported by (default: that of its kind)"}
+    return {
+        families.layers.family: {"name": name, "from": source},
+        families.losses.family: {"from": judged, "target": target, "weight": weight},
+        families.metrics.family: {"from": followed, "target": followed_target, "name": reported},
+    }

@@ -1,0 +1,178 @@
+"""The fixed sections of a spec as described dataclasses: their fields are schema, defaults and reference page.
+
+Kinds from the registries are held in small entry classes together with the names that connect them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from netwright.schema import Described, spec_field
+
+from ..errors import Origin
+from .positions import Path
+
+if TYPE_CHECKING:
+    from ..layers.base import Layer
+    from ..losses.base import Loss
+    from ..metrics.base import Metric
+    from ..optimizers.base import Optimizer
+
+NOWHERE = Origin("", 1, 1, "")
+
+NAME_PATTERN = "^[A-Za-z_][A-Za-z0-9_-]*$"
+NAME: dict[str, Any] = {"type": "string", "pattern": NAME_PATTERN}
+"""Names become tensor names in every host language."""
+
+REFERENCES: dict[str, Any] = {"type": ["string", "array"], "items": {"type": "string"}, "minItems": 1}
+
+DEFAULT_OPTIMIZER = "adam"
+
+
+def one_or_list_of(family: str) -> dict[str, Any]:
+    """Schema of an entry of a family, or a list of them."""
+    reference = {"$ref": f"#/$defs/{family}"}
+    return {
+        "type": ["string", "object", "array"],
+        "if": {"type": "array"},
+        "then": {"items": reference},
+        "else": reference,
+    }
+
+
+@dataclass(frozen=True)
+class LayerEntry:
+    """A layer of the network (or of an output) with its name and the values it reads."""
+
+    name: str
+    layer: Layer
+    from_: tuple[str, ...]
+    origin: Origin
+    path: Path
+    """Where its arguments stand in the spec, for `Spec.origin_of(entry.path + ("units",))`."""
+
+
+@dataclass(frozen=True)
+class OptimizerEntry:
+    optimizer: Optimizer
+    origin: Origin
+    path: Path
+
+
+@dataclass(frozen=True)
+class LossEntry:
+    """A loss, the value it judges, the target it compares with (which may be an input), and its share in the total."""
+
+    loss: Loss
+    from_: str
+    target: str
+    weight: float
+    origin: Origin
+    path: Path
+
+
+@dataclass(frozen=True)
+class MetricEntry:
+    """A metric under the name it is reported by."""
+
+    name: str
+    metric: Metric
+    from_: str
+    target: str
+    origin: Origin
+    path: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputSettings(Described):
+    """A value that the network is given, one per example of the batch."""
+
+    shorthand: ClassVar[str | None] = "shape"
+    shape: tuple[int | str, ...] = spec_field(
+        "size of each axis without the batch axis; a name such as `time` makes the axis symbolic",
+        schema={
+            "type": "array",
+            "items": {"type": ["integer", "string"], "minimum": 1, "pattern": NAME_PATTERN},
+        },
+    )
+    dtype: Literal["float32", "float64", "float16", "int64", "int32", "uint8", "bool"] = spec_field(
+        "type of the elements", default="float32"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Regularization(Described):
+    """Penalties on the weights, added to the loss."""
+
+    l1: float = spec_field("factor of the sum of absolute weights", default=0.0, minimum=0)
+    l2: float = spec_field("factor of half the sum of squared weights", default=0.0, minimum=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EarlyStopping(Described):
+    """Stop when the monitored number no longer improves on the validation data."""
+
+    shorthand: ClassVar[str | None] = "patience"
+    patience: int = spec_field("epochs without improvement before training stops", minimum=1)
+    monitor: str = spec_field("`loss`, or the name of a metric", default="loss")
+    minimum_change: float = spec_field("a smaller change is not an improvement", default=0.0, minimum=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingSettings(Described):
+    """How the network learns. Without this section a spec can only predict."""
+
+    loss: tuple[LossEntry, ...] = spec_field(
+        "what training makes small: a loss, or a list of losses that are added", schema=one_or_list_of("loss")
+    )
+    optimizer: OptimizerEntry = spec_field(
+        f"how the gradient changes the weights (default: {DEFAULT_OPTIMIZER})",
+        default=None,
+        schema={"$ref": "#/$defs/optimizer"},
+    )
+    regularization: Regularization = spec_field("penalties on the weights", default_factory=lambda: Regularization())
+    clip_global_norm: float | None = spec_field(
+        "scale all gradients down together when their joint norm is larger than this", default=None, exclusive_minimum=0
+    )
+    epochs: int = spec_field("passes over the training data", default=10, minimum=1)
+    batch_size: int = spec_field("examples in one step", default=32, minimum=1)
+    seed: int = spec_field("of initial weights, shuffling and random masks", default=0, minimum=0)
+    metrics: tuple[MetricEntry, ...] = spec_field(
+        "numbers to report besides the loss", default=(), schema={"type": "array", "items": {"$ref": "#/$defs/metric"}}
+    )
+    early_stopping: EarlyStopping | None = spec_field("stop when nothing improves", default=None)
+    restore_best: bool = spec_field("end with the weights of the best epoch instead of the last", default=False)
+    origin: Origin = dataclasses.field(default=NOWHERE, compare=False)
+
+    @property
+    def monitor(self) -> str:
+        """The number that decides which epoch is best."""
+        return self.early_stopping.monitor if self.early_stopping else "loss"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Split(Described):
+    """Fractions of the data kept apart from training."""
+
+    validation: float = spec_field("fraction that judges each epoch", default=0.0, minimum=0, exclusive_maximum=1)
+    test: float = spec_field("fraction that judges the finished network", default=0.0, minimum=0, exclusive_maximum=1)
+    seed: int = spec_field("of the random split", default=0, minimum=0)
+    stratify: str | None = spec_field("column whose values every part holds in equal shares", default=None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSettings(Described):
+    """Where the examples come from."""
+
+    source: Any = spec_field("an entry of the data sources", schema={"type": ["string", "object"]})
+    split: Split = spec_field("parts kept apart from training", default_factory=lambda: Split())
+    shuffle: bool = spec_field("a new order of the training examples in each epoch", default=True)
+    columns: Mapping[str, str] = spec_field(
+        "input or target name -> column of the source, where the two differ",
+        default_factory=dict,
+        schema={"type": "object", "additionalProperties": {"type": "string"}},
+    )
+    origin: Origin = dataclasses.field(default=NOWHERE, compare=False)

@@ -1,0 +1,88 @@
+"""The word somebody probably meant."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+# What other frameworks call it -> what it is called here. Used for hints alone, and only where the name exists.
+_ELSEWHERE = {
+    "linear": "dense",
+    "fc": "dense",
+    "fully_connected": "dense",
+    "full": "dense",
+    "swish": "silu",
+    "exp": "exponential",
+    "logistic": "sigmoid",
+    "batchnorm": "batch_norm",
+    "add_norm": "layer_norm",
+    "concatenate": "concat",
+    "mul": "multiply",
+    "sum": "add",
+    "mse": "squared_error",
+    "mean_squared_error": "squared_error",
+    "l2_loss": "squared_error",
+    "mae": "absolute_error",
+    "mean_absolute_error": "absolute_error",
+    "l1_loss": "absolute_error",
+    "cross_entropy": "categorical_cross_entropy",
+    "softmax_cross_entropy": "categorical_cross_entropy",
+    "bce": "binary_cross_entropy",
+    "nll": "negative_log_likelihood",
+    "rms_prop": "rmsprop",
+    "xavier": "glorot_uniform",
+    "kaiming": "he_normal",
+    "lr": "learning_rate",
+    "rate": "learning_rate",
+    "decay": "weight_decay",
+    "size": "units",
+    "neurons": "units",
+    "out_features": "units",
+    "hidden_size": "units",
+    "nonlinearity": "activation",
+    "input": "from",
+    "inputs": "from",
+    "id": "name",
+    "label": "name",
+    "layers": "network",
+    "model": "network",
+    "optimiser": "optimizer",
+    "batch": "batch_size",
+    "max_epochs": "epochs",
+    "early_stop": "early_stopping",
+    "clip_norm": "clip_global_norm",
+    "gradient_clipping": "clip_global_norm",
+    "dataset": "data",
+    "val": "validation",
+    "version": "netwright",
+}
+
+
+def closest(word: str, known: Iterable[str]) -> str | None:
+    """The known word most like `word`: apart from case and separators, by another framework's name, by spelling."""
+    known = list(known)
+    plain = _plain(word)
+    for candidate in known:
+        if _plain(candidate) == plain:
+            return candidate
+    elsewhere = _ELSEWHERE.get(word.lower())
+    if elsewhere in known:
+        return elsewhere
+    close = difflib.get_close_matches(word.lower(), known, n=1, cutoff=0.65)
+    return close[0] if close else None
+
+
+def did_you_mean(word: str, known: Iterable[str], what: str) -> str:
+    """A hint: the closest known word, or a list of what there is."""
+    known = list(known)
+    close = closest(word, known)
+    if close is not None:
+        return f"did you mean '{close}'?"
+    if not known:
+        return f"there are no {what}"
+    shown = ", ".join(known[:12])
+    return f"known {what}: {shown}" + (", …" if len(known) > 12 else "")
+
+
+def _plain(word: str) -> str:
+    return "".join(c for c in word.lower() if c.isalnum())
