@@ -13,6 +13,12 @@ def same_as_first(call: Call) -> list[TensorType]:
     return [call[0].type]
 
 
+def float_same_as_first(call: Call) -> list[TensorType]:
+    """One output of the first input's type, which must be floating-point."""
+    require_float(call)
+    return [call[0].type]
+
+
 def elementwise(call: Call) -> list[TensorType]:
     """Inputs of one dtype, broadcast together (ONNX multidirectional broadcasting)."""
     values = [value for value in call.inputs if value is not None]
@@ -24,6 +30,14 @@ def predicate(call: Call) -> list[TensorType]:
     """Like `elementwise`, with a boolean output."""
     (result,) = elementwise(call)
     return [TensorType(DType.boolean, result.shape)]
+
+
+def logical(call: Call) -> list[TensorType]:
+    """Boolean inputs, broadcast together."""
+    for value in call.inputs:
+        if value is not None and value.dtype is not DType.boolean:
+            raise call.error(f"needs boolean inputs, received {value.type}")
+    return elementwise(call)
 
 
 def require_same_dtype(call: Call, values: Sequence[Value]) -> None:

@@ -1,0 +1,404 @@
+"""What every operator record promises, as functions over one case: a record with one of its samples.
+
+`test_operators.py` runs them over every record. Gradients are checked in float64 through `onnx.reference`, which has
+no float32 kernels to blame; the float32 kernels of ONNX Runtime are then compared with it.
+
+Conventions for samples: inputs are fed at run time; when inference answers that one is "not known when compiling",
+the integer and boolean inputs become constants instead. Float inputs without a derivative must have a zero one.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+from netwright.compiler import ops  # noqa: F401  (registers the records)
+from netwright.compiler.autodiff import NotDifferentiableError, gradients
+from netwright.compiler.emit import emit
+from netwright.compiler.errors import BuildError
+from netwright.compiler.ir import (
+    OPERATORS,
+    Array,
+    Dim,
+    DType,
+    Graph,
+    NotDifferentiable,
+    Operator,
+    Sample,
+    SymbolicDim,
+    Value,
+    apply,
+    constant,
+    graph_input,
+    op,
+)
+from onnx.reference import ReferenceEvaluator
+from onnx.reference.op_run import OpRun
+
+STEP = 1e-3
+UNKNOWN = "not known when compiling"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One operator with one of its samples."""
+
+    operator: Operator
+    sample: Sample
+    number: int
+
+    @property
+    def id(self) -> str:
+        return f"{self.operator.name}-{self.sample.name.replace(' ', '_') or self.number}"
+
+    @property
+    def generator(self) -> np.random.Generator:
+        """Random numbers that depend on the case only."""
+        return np.random.default_rng(zlib.crc32(self.id.encode()))
+
+
+def all_cases() -> list[Case]:
+    return [Case(o, sample, i) for o in OPERATORS.values() for i, sample in enumerate(o.samples())]
+
+
+@dataclass(frozen=True)
+class Built:
+    """A case as a graph: the operator's inputs and outputs, and what to feed the graph inputs among them."""
+
+    case: Case
+    inputs: tuple[Value | None, ...]
+    outputs: tuple[Value, ...]
+    feeds: dict[Value, Array]
+
+    @property
+    def float_outputs(self) -> list[Value]:
+        return [output for output in self.outputs if output.dtype.is_float]
+
+    @property
+    def differentiable(self) -> list[Value]:
+        """The inputs whose gradient the sample wants checked."""
+        wanted = self.case.sample.differentiable
+        return [
+            value
+            for index, value in enumerate(self.inputs)
+            if value is not None and value.dtype.is_float and (wanted is None or index in wanted)
+        ]
+
+
+def build(case: Case, floats: DType, batch: SymbolicDim | None = None) -> Built:
+    """The case with its float inputs in the dtype `floats`; `batch` replaces the size of the common first axis."""
+    arrays = [None if array is None else _as_float(array, floats) for array in case.sample.inputs]
+    try:
+        return _build(case, arrays, batch, constants=False)
+    except BuildError as error:
+        if UNKNOWN not in error.message:
+            raise
+    return _build(case, arrays, batch, constants=True)
+
+
+def _build(case: Case, arrays: Sequence[Array | None], batch: SymbolicDim | None, *, constants: bool) -> Built:
+    first = next((array for array in arrays if array is not None), np.zeros(()))
+    inputs: list[Value | None] = []
+    feeds: dict[Value, Array] = {}
+    for index, array in enumerate(arrays):
+        if array is None:
+            inputs.append(None)
+        elif constants and not DType.of(array).is_float:
+            inputs.append(constant(array))
+        else:
+            value = graph_input(f"x{index}", DType.of(array), _with_batch(array, first, batch))
+            inputs.append(value)
+            feeds[value] = array
+    outputs = apply(case.operator.name, *inputs, domain=case.operator.domain, **case.sample.attributes)
+    assert len(outputs) == case.sample.outputs, f"{len(outputs)} outputs, the sample says {case.sample.outputs}"
+    return Built(case, tuple(inputs), outputs, feeds)
+
+
+def _with_batch(array: Array, first: Array, batch: SymbolicDim | None) -> tuple[Dim, ...]:
+    if batch is not None and array.ndim and array.ndim == first.ndim and len(array) == len(first) > 1:
+        return (batch, *array.shape[1:])
+    return array.shape
+
+
+def _as_float(array: Array, floats: DType) -> Array:
+    return array.astype(floats.numpy) if DType.of(array).is_float else array
+
+
+# Running graphs
+
+
+def to_onnx(outputs: Sequence[Value], inputs: Sequence[Value]) -> onnx.ModelProto:
+    """A model computing `outputs` as `y0`, `y1`, …"""
+    return emit(Graph("case", tuple(inputs), {f"y{i}": value for i, value in enumerate(outputs)}))
+
+
+Function = Callable[[Mapping[Value, Array]], list[Array]]
+
+
+def reference(outputs: Sequence[Value], inputs: Sequence[Value]) -> Function:
+    """The graph as a function, evaluated by onnx.reference."""
+    evaluator = ReferenceEvaluator(to_onnx(outputs, inputs), new_ops=list(_own_operators()))
+
+    def run(feeds: Mapping[Value, Array]) -> list[Array]:
+        with np.errstate(all="ignore"):  # the branch of a Where that is not taken may overflow
+            results = evaluator.run(None, {value.name: feeds[value] for value in inputs})
+        return [np.asarray(result) for result in results]
+
+    return run
+
+
+@functools.cache
+def _own_operators() -> tuple[type[OpRun], ...]:
+    """What onnx.reference lacks or computes in float32 only, by the records' numpy functions.
+
+    It knows no contrib operators and rounds Erf to float32; ONNX Runtime checks both.
+    """
+    return tuple(_own_operator(o) for o in OPERATORS.values() if o.domain or o.name == "Erf")
+
+
+def _own_operator(operator: Operator) -> type[OpRun]:
+    def run(self: OpRun, *arrays: Array, **attributes: Any) -> tuple[Array, ...]:
+        assert operator.evaluate is not None
+        given = {**operator.attributes, **{k: v for k, v in attributes.items() if v is not None}}
+        return _tuple(operator.evaluate(*arrays, **given))
+
+    return type(operator.name, (OpRun,), {"op_domain": operator.domain, "_run": run})
+
+
+def onnxruntime_cpu(outputs: Sequence[Value], inputs: Sequence[Value]) -> Function:
+    """The graph as a function, run by ONNX Runtime on the CPU."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 3
+    model = to_onnx(outputs, inputs).SerializeToString()
+    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+    def run(feeds: Mapping[Value, Array]) -> list[Array]:
+        return list(session.run(None, {value.name: feeds[value] for value in inputs}))
+
+    return run
+
+
+# Types
+
+
+def check_types(case: Case) -> None:
+    """Inferred dtypes and shapes are those of ONNX's inference and of what onnx.reference computes."""
+    built = build(case, DType.float64)
+    inputs = list(built.feeds)
+    for value, array in zip(built.outputs, reference(built.outputs, inputs)(built.feeds), strict=True):
+        assert (value.dtype.numpy, value.shape) == (array.dtype, array.shape), "differs from onnx.reference"
+    if case.operator.domain:
+        return  # ONNX has no schema for it; check_onnxruntime compares
+    model = to_onnx(built.outputs, inputs)
+    onnx.checker.check_model(model, full_check=True)
+    for output in model.graph.output:
+        output.ClearField("type")  # to be inferred anew
+    inferred = onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True, data_prop=True)
+    for value, output in zip(built.outputs, inferred.graph.output, strict=True):
+        tensor = output.type.tensor_type
+        shape = tuple(dim.dim_value for dim in tensor.shape.dim)
+        dtype = onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type)
+        assert (value.dtype.numpy, value.shape) == (dtype, shape), "differs from ONNX's inference"
+
+
+def check_evaluate(case: Case) -> None:
+    """The record's numpy function computes what onnx.reference does, in the same dtype."""
+    assert case.operator.evaluate is not None
+    built = build(case, DType.float64)
+    node = built.outputs[0].node
+    assert node is not None
+    arrays = [None if array is None else _as_float(array, DType.float64) for array in case.sample.inputs]
+    results = _tuple(case.operator.evaluate(*arrays, **node.attributes))
+    expected = reference(built.outputs, list(built.feeds))(built.feeds)
+    for result, value, want in zip(results, built.outputs, expected, strict=True):
+        assert np.asarray(result).dtype == value.dtype.numpy
+        np.testing.assert_allclose(result, want, rtol=1e-12, atol=1e-14, strict=True)
+
+
+def _tuple(result: Any) -> tuple[Array, ...]:
+    return tuple(result) if isinstance(result, (tuple, list)) else (np.asarray(result),)
+
+
+# Derivatives
+
+
+@dataclass(frozen=True)
+class Adjoint:
+    """The gradients of Σ dy·y by each of `wrt`, for outputs with the random weights dy; None where there is none."""
+
+    wrt: list[Value]
+    gradients: list[Value | None]
+    feeds: dict[Value, Array]  # of the inputs and the dys
+    dys: list[Value]
+
+
+def adjoint(built: Built, outputs: Sequence[Value]) -> Adjoint:
+    generator = built.case.generator
+    dys, feeds = [], dict(built.feeds)
+    shapes = {output: result.shape for output, result in _run_forward(built).items()}
+    for index, output in enumerate(outputs):
+        dy = graph_input(f"dy{index}", output.dtype, output.shape)
+        feeds[dy] = generator.uniform(0.5, 1.5, shapes[output]).astype(output.dtype.numpy)
+        dys.append(dy)
+    wrt = built.differentiable
+    return Adjoint(wrt, gradients(outputs, wrt, dys), feeds, dys)
+
+
+def _run_forward(built: Built) -> dict[Value, Array]:
+    results = reference(built.outputs, list(built.feeds))(built.feeds)
+    return dict(zip(built.outputs, results, strict=True))
+
+
+def output_choices(built: Built) -> list[list[Value]]:
+    """The outputs to differentiate: all together, and each alone where there are several."""
+    every = built.float_outputs
+    return [every] if len(every) <= 1 else [every, *([output] for output in every)]
+
+
+def check_gradient(case: Case) -> None:
+    """The gradient by each differentiable input equals central differences along random directions."""
+    built = build(case, DType.float64)
+    for outputs in output_choices(built):
+        if not outputs or not built.differentiable:
+            continue
+        if _is_refused(built):
+            _assert_refused(built, outputs)
+            continue
+        a = adjoint(built, outputs)
+        objective = [op.ReduceSum(y * dy, keepdims=0) for y, dy in zip(outputs, a.dys, strict=True)]
+        _compare_directions(case, _sum(objective), a.gradients, a.wrt, a.feeds)
+
+
+def check_second_order(case: Case) -> None:
+    """The gradient of Σ u·gradient, by the inputs and by dy, equals central differences of the gradient."""
+    built = build(case, DType.float64)
+    outputs = built.float_outputs
+    if not outputs or not built.differentiable or _is_refused(built):
+        return
+    a = adjoint(built, outputs)
+    present = [(value, gradient) for value, gradient in zip(a.wrt, a.gradients, strict=True) if gradient is not None]
+    if not present:
+        return
+    generator = case.generator
+    objective = []
+    for value, gradient in present:
+        weights = constant(generator.uniform(0.5, 1.5, a.feeds[value].shape))
+        objective.append(op.ReduceSum(gradient * weights, keepdims=0))
+    total = _sum(objective)
+    wrt = [*a.wrt, *a.dys]
+    _compare_directions(case, total, gradients([total], wrt), wrt, a.feeds)
+
+
+def _compare_directions(
+    case: Case,
+    objective: Value,
+    analytic: Sequence[Value | None],
+    wrt: Sequence[Value],
+    feeds: dict[Value, Array],
+    directions: int = 2,
+) -> None:
+    """Compare `analytic` with fourth-order central differences of the scalar `objective`."""
+    inputs = list(feeds)
+    function = reference([objective], inputs)
+    present = [gradient for gradient in analytic if gradient is not None]
+    values = iter(reference(present, inputs)(feeds) if present else [])
+    generator = case.generator
+    for value, gradient in zip(wrt, analytic, strict=True):
+        point = feeds[value]
+        array = np.zeros(point.shape) if gradient is None else next(values)
+        assert array.shape == point.shape, f"the gradient by {value!r} has the shape {array.shape}"
+        assert array.dtype == point.dtype, f"the gradient by {value!r} has the dtype {array.dtype}"
+        for _ in range(directions):
+            direction = generator.uniform(-1, 1, point.shape)
+
+            def at(step: float, value: Value = value, moved: Array = direction) -> float:
+                return float(function({**feeds, value: feeds[value] + step * moved})[0])
+
+            numeric = (8 * (at(STEP) - at(-STEP)) - (at(2 * STEP) - at(-2 * STEP))) / (12 * STEP)
+            exact = float(np.sum(array * direction))
+            np.testing.assert_allclose(exact, numeric, rtol=1e-7, atol=1e-8, err_msg=f"by {value!r}")
+
+
+def _is_refused(built: Built) -> bool:
+    """Whether the sample differentiates by an input whose derivative is not known."""
+    rules = [built.case.operator.gradient(index) for index, x in enumerate(built.inputs) if x in built.differentiable]
+    return any(isinstance(rule, NotDifferentiable) and not rule.stops for rule in rules)
+
+
+def _assert_refused(built: Built, outputs: Sequence[Value]) -> None:
+    try:
+        adjoint(built, outputs)
+    except NotDifferentiableError:
+        return
+    raise AssertionError("an input without a known derivative was differentiated")
+
+
+def _sum(values: Sequence[Value]) -> Value:
+    return functools.reduce(lambda a, b: a + b, values)
+
+
+# Kernels
+
+
+def forward_and_gradients(built: Built) -> tuple[list[Value], dict[Value, Array]]:
+    """Every output and every gradient, with the feeds they need."""
+    outputs = built.float_outputs
+    if not outputs or not built.differentiable or _is_refused(built):
+        return list(built.outputs), dict(built.feeds)
+    a = adjoint(built, outputs)
+    return [*built.outputs, *(gradient for gradient in a.gradients if gradient is not None)], a.feeds
+
+
+def check_onnxruntime(case: Case) -> None:
+    """ONNX Runtime's float32 forward and gradient equal onnx.reference in float64 at the same point."""
+    single = build(case, DType.float32)
+    values, feeds = forward_and_gradients(single)
+    results = onnxruntime_cpu(values, list(feeds))(feeds)
+    double = build(_rounded(case), DType.float64)
+    wide_values, wide_feeds = forward_and_gradients(double)
+    # the dys of both are the same numbers up to rounding
+    narrow = iter(feeds.values())
+    wide_feeds = {value: _as_float(next(narrow), DType.float64) for value in wide_feeds}
+    expected = reference(wide_values, list(wide_feeds))(wide_feeds)
+    for value, result, want in zip(values, results, expected, strict=True):
+        assert (result.dtype, result.shape) == (value.dtype.numpy, value.shape)
+        if value.dtype.is_float:
+            np.testing.assert_allclose(result, want, rtol=1e-5, atol=2e-6, err_msg=f"{value!r}")
+        else:
+            np.testing.assert_array_equal(result, want, err_msg=f"{value!r}")
+
+
+def _rounded(case: Case) -> Case:
+    """The case with its inputs rounded to float32."""
+    inputs = tuple(None if x is None else _as_float(x, DType.float32) for x in case.sample.inputs)
+    sample = Sample(
+        inputs, case.sample.attributes, case.sample.name, case.sample.differentiable, outputs=case.sample.outputs
+    )
+    return Case(case.operator, sample, case.number)
+
+
+def check_symbolic(case: Case) -> bool:
+    """With a symbolic first axis the gradients are the same numbers. False when inference refuses such an input."""
+    fixed = build(case, DType.float64)
+    try:
+        symbolic = build(case, DType.float64, SymbolicDim(((("batch",), 1),)))
+    except BuildError:
+        return False
+    expected = _evaluated(fixed)
+    found = _evaluated(symbolic)
+    for want, have in itertools.zip_longest(expected, found):
+        np.testing.assert_allclose(have, want, rtol=1e-12, atol=1e-14)
+    return True
+
+
+def _evaluated(built: Built) -> list[Array]:
+    values, feeds = forward_and_gradients(built)
+    return reference(values, list(feeds))(feeds)
