@@ -17,6 +17,7 @@ __version__: Final = "0.1.0"
 
 if TYPE_CHECKING:
     from .bundle import Bundle, compile_spec
+    from .check import check_spec
     from .errors import Diagnostic, SpecError
     from .spec import Spec
     from .spec import load as load_spec
@@ -28,13 +29,14 @@ _HOMES: Final = {
     "Diagnostic": ("errors", "Diagnostic"),
     "Spec": ("spec", "Spec"),
     "SpecError": ("errors", "SpecError"),
+    "check_spec": ("check", "check_spec"),
     "compile_spec": ("bundle", "compile_spec"),
     "load_spec": ("spec", "load"),
     "load_spec_text": ("spec", "load_text"),
     "spec_schema": ("spec", "spec_schema"),
 }
 
-__all__ = ["Bundle", "Diagnostic", "Spec", "SpecError", "compile_spec", "load_spec", "load_spec_text", "spec_schema"]
+__all__ = ["Bundle", "Diagnostic", "Spec", "SpecError", "check_spec", "compile_spec", "load_spec", "load_spec_text", "spec_schema"]
 
 
 def __getattr__(name: str) -> Any:

@@ -48,7 +48,7 @@ def build_graphs(spec: Spec, horizon: Horizon) -> Graphs:
     forward = build_forward(spec, variables)
     inference = Graph("inference", tuple([*forward.features.values(), *variables.values.values()]), forward.outputs)
     if spec.training is None:
-        built = {"inference": inference, "init": _init(spec, variables)}
+        built = {"inference": inference, "init": build_init(spec, variables)}
         return Graphs({name: optimize(graph) for name, graph in built.items()}, forward, variables)
     return _training_graphs(spec, spec.training, horizon, variables, forward, inference)
 
@@ -85,7 +85,7 @@ def _training_graphs(
     counter_inputs = [counters.step, counters.random_counter]
     built = {
         "inference": inference,
-        "init": _init(spec, variables),
+        "init": build_init(spec, variables),
         "step": Graph(
             "step",
             (*learning_batch, *variables.values.values()),
@@ -141,8 +141,11 @@ def _sums(objective: Objective, forward: Forward) -> dict[str, Value]:
     return sums
 
 
-def _init(spec: Spec, variables: Variables) -> Graph:
-    """`seed` -> every state tensor, each from a random stream named after it."""
+def build_init(spec: Spec, variables: Variables) -> Graph:
+    """`seed` -> every state tensor, each from a random stream named after it.
+
+    Raises SpecError with every initializer that does not fit its tensor.
+    """
     seed = graph_input(SEED, DType.int64, ())
     outputs: dict[str, Value] = {}
     problems: list[Diagnostic] = []

@@ -78,7 +78,7 @@ def write_outputs(path: Path, outputs: Mapping[str, Array]) -> None:
     exist; EnvironmentProblem when the file cannot be written.
     """
     check_output_path(path, list(outputs))
-    writers = {".npz": _npz_bytes, ".npy": _npy_bytes, ".csv": _csv_bytes, ".json": _json_bytes}
+    writers = {".npz": _npz_bytes, ".npy": _npy_bytes, ".csv": csv_bytes, ".json": _json_bytes}
     _replace(path, writers[path.suffix.lower()](outputs))
 
 
@@ -114,7 +114,8 @@ def _npy_bytes(outputs: Mapping[str, Array]) -> bytes:
     return buffer.getvalue()
 
 
-def _csv_bytes(outputs: Mapping[str, Array]) -> bytes:
+def csv_bytes(outputs: Mapping[str, Array]) -> bytes:
+    """Outputs as the text of a .csv file, in UTF-8."""
     titles: list[str] = []
     tables = []
     for name, array in outputs.items():

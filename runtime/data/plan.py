@@ -14,7 +14,7 @@ from ..errors import UserError
 from .columns import Array, ArrayColumns, Batch, Columns, Subset, count_classes
 from .conform import Field, conform
 from .source import Dataset, build_source
-from .split import split_rows
+from .split import part_sizes, split_rows
 from .wording import alternatives, count_text, listing
 
 _PARTS = ("validation", "test")
@@ -52,6 +52,17 @@ def load_partitions(
     dataset = source.load(base)
     parts = _conform_all(dataset, fields, f"data source '{source.kind}'")
     return _split(parts, data.get("split") or {}, source.kind)
+
+
+def training_rows(data: Mapping[str, Any], base: Path) -> int:
+    """How many rows `load_partitions` would leave to train on; for schedules, which count steps before data is loaded.
+
+    Raises UserError when the source cannot be described or the split cannot be made.
+    """
+    rows = build_source(data["source"]).describe(base).rows
+    split = data.get("split") or {}
+    fractions = [float(split.get(part) or 0) for part in _PARTS if part not in rows]
+    return rows["train"] - sum(part_sizes(rows["train"], fractions))
 
 
 def _conform_all(dataset: Dataset, fields: Sequence[Field], where: str) -> dict[str, Columns]:

@@ -45,7 +45,7 @@ def split_rows(
 
     Raises UserError when a fraction is not in 0 … 1, they leave nothing for the rest, or a part would be empty.
     """
-    sizes = _part_sizes(rows, fractions)
+    sizes = part_sizes(rows, fractions)
     order = random_order(rows, seed, Stream.SPLIT)
     if labels is None:
         return [np.sort(part) for part in np.split(order, np.cumsum(sizes))]
@@ -66,7 +66,8 @@ def split_rows(
     return [np.sort(np.concatenate(part)) for part in pieces]
 
 
-def _part_sizes(rows: int, fractions: Sequence[float]) -> list[int]:
+def part_sizes(rows: int, fractions: Sequence[float]) -> list[int]:
+    """Rows of the part of each fraction. Raises UserError as `split_rows` does."""
     for fraction in fractions:
         if not 0 <= fraction < 1:
             raise UserError(f"data.split: a fraction must be at least 0 and less than 1, received {fraction}")
@@ -80,7 +81,7 @@ def _part_sizes(rows: int, fractions: Sequence[float]) -> list[int]:
         if fraction > 0 and size == 0:
             raise UserError(f"data.split: {fraction} of {count_text(rows, 'row')} is not a single row")
     if sum(sizes) >= rows:
-        raise UserError(f"data.split: {count_text(rows, 'row')} are too few to leave one to train on")
+        raise UserError(f"data.split: {count_text(rows, 'row')} cannot be split so that one is left to train on")
     return sizes
 
 

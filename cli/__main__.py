@@ -1,0 +1,5 @@
+"""`python -m netwright.cli` is `netwright`."""
+
+from .main import main
+
+main()

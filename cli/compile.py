@@ -1,0 +1,39 @@
+"""`netwright compile`: a spec into a bundle folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import rich_click as click
+
+from .library import spec_argument
+from .specs import compile_loaded, load_spec, set_option
+
+if TYPE_CHECKING:
+    from netwright.compiler.bundle import Target
+
+
+@click.command("compile")
+@spec_argument
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="DIR",
+    help="Write the bundle as this folder.",
+)
+@click.option(
+    "--target",
+    type=click.Choice(["portable", "ort"]),
+    default="portable",
+    show_default=True,
+    help="portable: plain ONNX for any host; ort: may use operators that only ONNX Runtime has.",
+)
+@set_option
+def command(spec: str, output: Path, target: Target, overrides: tuple[str, ...]) -> None:
+    """Compile a spec to a bundle: ONNX graphs that predict and train, and a manifest."""
+    bundle = compile_loaded(load_spec(spec, overrides), target)
+    bundle.write(output)
+    click.echo(f"{output}: {bundle.parameters:,} parameters; graphs: {', '.join(bundle.graphs)}")

@@ -1,0 +1,75 @@
+"""The command `netwright`: its verbs, and the one handler that turns every failure into a message and an exit code.
+
+Exit codes: 0 done, 1 the user's input is wrong, 2 usage, 3 the environment cannot do it; 70 a bug in netwright,
+130 interrupted, 141 the reader of the output went away.
+
+Each verb imports what it needs when it is called: `validate` must not pay for ONNX or ONNX Runtime.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import rich_click as click
+
+from . import compile as compile_
+from . import evaluate, fetch, list_, predict, schema, show, train, validate
+from .failures import INTERRUPTED, READER_GONE, report
+
+
+class NetwrightGroup(click.RichGroup):
+    """The verbs in the order a person meets them; nothing that one raises leaves as a traceback."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return list(self.commands)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            super().invoke(ctx)
+            sys.stdout.flush()
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise  # usage errors, --help, and verbs that chose their exit code: click knows them
+        except KeyboardInterrupt as error:
+            click.echo(str(error) or "interrupted", err=True)
+            ctx.exit(INTERRUPTED)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more when it ends
+            ctx.exit(READER_GONE)
+        except Exception as error:
+            ctx.exit(report(error))
+
+
+def _version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    del param
+    if value:
+        from importlib.metadata import version
+
+        click.echo(f"netwright {version('netwright')}")
+        ctx.exit()
+
+
+@click.group(
+    cls=NetwrightGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
+    epilog="Exit codes: 0 done, 1 your input is wrong, 2 usage, 3 this machine cannot do it.",
+)
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Print the version and exit."
+)
+def app() -> None:
+    """Compile declarative network specs to ONNX graphs that predict and train on stock ONNX Runtime.
+
+    SPEC is a YAML file or a name from the model library (see `netwright list`).
+    """
+
+
+for verb in (list_, validate, show, compile_, train, evaluate, predict, schema, fetch):
+    app.add_command(verb.command)
+
+
+def main() -> None:
+    """The entry point of the installed command."""
+    app(prog_name="netwright")

@@ -1,0 +1,81 @@
+"""`netwright show`: what a spec compiles to, as a table, as JSON, as IR text or as Graphviz."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import rich_click as click
+
+from .library import spec_argument
+from .output import table
+from .specs import compile_loaded, load_spec, set_option
+
+if TYPE_CHECKING:
+    from netwright.compiler import Bundle
+
+GRAPHS = ("inference", "init", "step", "evaluate", "gradients", "apply")
+
+
+@click.command("show")
+@spec_argument
+@set_option
+@click.option("--json", "as_json", is_flag=True, help="Print parameters, layers and nodes per graph as JSON.")
+@click.option("--graph", "name", type=click.Choice(GRAPHS), help="Print this graph as IR text.")
+@click.option("--dot", is_flag=True, help="Print the graph (inference, or the one of --graph) for Graphviz.")
+def command(spec: str, overrides: tuple[str, ...], as_json: bool, name: str | None, dot: bool) -> None:
+    """Print the layers of a spec, or one of its graphs.
+
+    A picture of a graph: `netwright show SPEC --graph step --dot | dot -Tsvg > step.svg`
+    """
+    if as_json and (name or dot):
+        raise click.UsageError("--json cannot be given together with --graph or --dot")
+    bundle = compile_loaded(load_spec(spec, overrides))
+    if as_json:
+        click.echo(json.dumps(_summary(bundle), indent=2))
+    elif name or dot:
+        click.echo(_graph_text(bundle, name or "inference", dot))
+    else:
+        click.echo(_layer_table(bundle))
+
+
+def _summary(bundle: Bundle) -> dict[str, object]:
+    return {
+        "name": bundle.spec.name,
+        "parameters": bundle.parameters,
+        "layers": [
+            {"name": row.name, "kind": row.kind, "shape": list(row.shape), "parameters": row.parameters}
+            for row in bundle.layers
+        ],
+        "nodes": {name: len(graph.nodes()) for name, graph in bundle.graphs.items()},
+    }
+
+
+def _layer_table(bundle: Bundle) -> str:
+    inputs = [(feature["name"], "input", _shape(feature["shape"]), "") for feature in bundle.manifest["features"]]
+    layers = [(row.name, row.kind, _shape(row.shape), f"{row.parameters:,}") for row in bundle.layers]
+    nodes = ", ".join(f"{name} {len(graph.nodes())}" for name, graph in bundle.graphs.items())
+    return (
+        f"{table(('name', 'kind', 'output shape', 'parameters'), [*inputs, *layers], right=(3,))}\n\n"
+        f"{bundle.parameters:,} trainable parameters\n"
+        f"nodes: {nodes}"
+    )
+
+
+def _shape(shape: tuple[int | str, ...] | list[int | str]) -> str:
+    return f"({', '.join(['batch', *map(str, shape)])})"
+
+
+def _graph_text(bundle: Bundle, name: str, dot: bool) -> str:
+    if name not in bundle.graphs:
+        raise click.UsageError(
+            f"the spec has no '{name}' graph, because it has no `training` section; its graphs are"
+            f" {', '.join(bundle.graphs)}"
+        )
+    if dot:
+        from netwright.compiler.ir.dot import to_dot
+
+        return to_dot(bundle.graphs[name])
+    from netwright.compiler.ir.printer import to_text
+
+    return to_text(bundle.graphs[name])

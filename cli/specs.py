@@ -1,0 +1,84 @@
+"""From what a person named on the command line to a checked spec."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import rich_click as click
+
+from .library import find_spec, library
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from netwright.compiler import Bundle, Spec
+    from netwright.compiler.bundle import Target
+
+set_option = click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="PATH=VALUE",
+    help="Change a value of the spec, such as training.epochs=3. May be given several times.",
+)
+
+
+@dataclass(frozen=True)
+class LoadedSpec:
+    """A checked spec, and the folder that relative paths in its `data` section start from."""
+
+    spec: Spec
+    base: Path
+
+
+def load_spec(given: str, overrides: Sequence[str] = ()) -> LoadedSpec:
+    """Read and check the spec that `given` means, a path or a library name.
+
+    Raises:
+        SpecError: every mistake that can be found without building the network.
+    """
+    from netwright.compiler import load_spec as load
+    from netwright.compiler import load_spec_text as load_text
+
+    file = find_spec(given)
+    if file in library().values():  # called by its name in the library, not by where the package is installed
+        text = file.path.read_text(encoding="utf-8")
+        spec = load_text(text, file.shown, data_schema=data_schema(), overrides=overrides)
+    else:
+        spec = load(file.path, data_schema=data_schema(), overrides=overrides)
+    return LoadedSpec(spec, file.path.parent)
+
+
+def data_schema() -> dict[str, Any]:
+    """The JSON Schema of `data.source`, which the runtime knows and the compiler does not."""
+    from netwright.runtime.data import source_schema
+
+    return source_schema()
+
+
+def compile_loaded(loaded: LoadedSpec, target: Target = "portable") -> Bundle:
+    """The bundle of a spec. The size of the data is looked up only where the spec's learning rate depends on it.
+
+    Raises:
+        SpecError: mistakes that only building the graphs shows.
+        UserError, EnvironmentProblem: the data's size is needed and cannot be had.
+    """
+    from netwright.compiler import compile_spec
+
+    return compile_spec(loaded.spec, target=target, train_rows=_rows_for_schedule(loaded))
+
+
+def _rows_for_schedule(loaded: LoadedSpec) -> int | None:
+    """The number of training rows when a schedule plans the learning rate over the epochs, else None."""
+    from netwright.compiler.schedules.base import Schedule
+    from netwright.runtime.data.plan import training_rows
+
+    training, data = loaded.spec.training, loaded.spec.data
+    if training is None or data is None:
+        return None
+    settings = vars(training.optimizer.optimizer).values()
+    if not any(isinstance(value, Schedule) for value in settings):
+        return None
+    return training_rows({"source": data.source, "split": vars(data.split)}, loaded.base)

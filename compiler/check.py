@@ -1,0 +1,22 @@
+"""What is wrong with a spec that only building its network shows, found without differentiating or emitting."""
+
+from __future__ import annotations
+
+from .network import build_forward
+from .spec.model import Spec
+from .training.graphs import build_init
+from .training.objective import build_objective, declare_targets
+from .variables import Variables
+
+
+def check_spec(spec: Spec) -> None:
+    """Build the network, its first weights and its objective once, and drop them.
+
+    Raises SpecError with every layer, initializer, loss or metric that does not fit what it is given.
+    """
+    variables = Variables()
+    forward = build_forward(spec, variables)
+    build_init(spec, variables)
+    if spec.training is not None:
+        targets = declare_targets(spec, spec.training, forward)
+        build_objective(spec, spec.training, forward, targets, regularized=[])
