@@ -13,7 +13,7 @@ Rows are counted from 0, as NumPy does.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -23,7 +23,7 @@ from ..errors import UserError
 from .columns import Array
 from .wording import count_text, shape_text
 
-_CHUNK_ROWS_BYTES = 1 << 24
+_CHUNK_BYTES = 1 << 24
 """Checks look at 16 MiB at a time, so that their temporary masks stay small."""
 
 
@@ -84,22 +84,20 @@ def _check_finite(values: Array, where: str) -> None:
     if values.dtype.kind != "f":
         return
     for start, chunk in _chunks(values):
-        finite = np.isfinite(chunk)
-        if not finite.all():
-            raise UserError(
-                f"{where}, {_place(finite, start)}: {chunk[~finite][0]} is not a finite number"
-                f"{_and_more(values, lambda part: ~np.isfinite(part))}"
-            )
+        if not np.isfinite(chunk).all():
+            bad = ~np.isfinite(chunk)
+            more = _and_more(values, lambda part: ~np.isfinite(part))
+            raise UserError(f"{where}, {_place(bad, start)}: {chunk[bad][0]} is not a finite number{more}")
 
 
 def _check_whole(values: Array, field: Field, where: str) -> None:
     if values.dtype.kind != "f":
         return
     for start, chunk in _chunks(values):
-        whole = chunk == np.floor(chunk)
-        if not whole.all():
+        bad = chunk != np.floor(chunk)
+        if bad.any():
             raise UserError(
-                f"{where}, {_place(whole, start)}: {chunk[~whole][0]} is not a whole number,"
+                f"{where}, {_place(bad, start)}: {chunk[bad][0]} is not a whole number,"
                 f" but '{field.name}' needs {field.dtype}{_and_more(values, lambda part: part != np.floor(part))}"
             )
 
@@ -109,19 +107,21 @@ def _check_range(values: Array, field: Field, wanted: np.dtype[Any], where: str)
     low, high = (0, field.classes - 1) if field.classes is not None else (int(limits.min), int(limits.max))
     if values.size == 0 or (low <= int(values.min()) and int(values.max()) <= high):
         return
+
+    def outside(part: Array) -> Array:
+        # high + 1, because the largest int64 is no float: 2^63 is, and must be refused.
+        exact = part.astype(np.float64) if part.dtype.kind == "f" else part
+        return np.asarray((exact < low) | (exact >= high + 1))
+
     for start, chunk in _chunks(values):
-        # NumPy compares integers of any two dtypes exactly; a float column's limits are compared as floats.
-        inside = (chunk >= low) & (chunk <= high)
-        if not inside.all():
+        bad = outside(chunk)
+        if bad.any():
             allowed = (
                 f"is not a class of '{field.name}', which has the classes {low} to {high}"
                 if field.classes is not None
                 else f"does not fit {wanted} ({low} to {high}), which '{field.name}' needs"
             )
-            raise UserError(
-                f"{where}, {_place(inside, start)}: {chunk[~inside][0]} {allowed}"
-                f"{_and_more(values, lambda part: (part < low) | (part > high))}"
-            )
+            raise UserError(f"{where}, {_place(bad, start)}: {chunk[bad][0]} {allowed}{_and_more(values, outside)}")
 
 
 def _cast(values: Array, wanted: np.dtype[Any], where: str) -> Array:
@@ -129,27 +129,27 @@ def _cast(values: Array, wanted: np.dtype[Any], where: str) -> Array:
         cast = values.astype(wanted)
     if wanted.kind == "f" and values.dtype.kind == "f" and wanted.itemsize < values.dtype.itemsize:
         for start, chunk in _chunks(cast):
-            finite = np.isfinite(chunk)
-            if not finite.all():
-                value = values[start : start + len(chunk)][~finite][0]
-                raise UserError(f"{where}, {_place(finite, start)}: {value} does not fit {wanted}")
+            bad = ~np.isfinite(chunk)
+            if bad.any():
+                value = values[start : start + len(chunk)][bad][0]
+                raise UserError(f"{where}, {_place(bad, start)}: {value} does not fit {wanted}")
     return cast
 
 
 def _chunks(values: Array) -> list[tuple[int, Array]]:
     """Blocks of rows, each with the number of its first row."""
     row_bytes = max(values.nbytes // max(len(values), 1), 1)
-    step = max(_CHUNK_ROWS_BYTES // row_bytes, 1)
+    step = max(_CHUNK_BYTES // row_bytes, 1)
     return [(start, values[start : start + step]) for start in range(0, len(values), step)]
 
 
-def _place(good: Array, start: int) -> str:
-    """`row 3` or `row 3, position [0, 5]` of the first value that is not good."""
-    row, *position = (int(axis[0]) for axis in np.nonzero(~good))
+def _place(bad: Array, start: int) -> str:
+    """`row 3` or `row 3, position [0, 5]` of the first bad value."""
+    row, *position = (int(axis[0]) for axis in np.nonzero(bad))
     return f"row {row + start}, position {shape_text(position)}" if position else f"row {row + start}"
 
 
-def _and_more(values: Array, bad: Any) -> str:
+def _and_more(values: Array, bad: Callable[[Array], Array]) -> str:
     """` (and 4 more rows)`, when further rows have the same fault."""
     rows = sum(int(bad(chunk).reshape(len(chunk), -1).any(axis=1).sum()) for _, chunk in _chunks(values))
     return f" (and {count_text(rows - 1, 'more row')})" if rows > 1 else ""
