@@ -60,7 +60,7 @@ def readable_path(shown: str) -> Path:
     return by_shown.get(shown, Path(shown))
 
 
-class SpecName(click.ParamType):
+class SpecName(click.ParamType[str]):
     """A path or a name from the library; the shell completes both."""
 
     name = "spec"

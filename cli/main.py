@@ -13,6 +13,7 @@ import sys
 from typing import Any
 
 import rich_click as click
+from click.exceptions import Exit
 
 from . import compile as compile_
 from . import evaluate, fetch, list_, predict, schema, show, train, validate
@@ -30,7 +31,7 @@ class NetwrightGroup(click.RichGroup):
         try:
             super().invoke(ctx)
             sys.stdout.flush()
-        except (click.ClickException, click.exceptions.Exit, click.Abort):
+        except (click.ClickException, Exit, click.Abort):
             raise  # usage errors, --help, and verbs that chose their exit code: click knows them
         except KeyboardInterrupt as error:
             click.echo(str(error) or "interrupted", err=True)
