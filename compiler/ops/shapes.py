@@ -31,6 +31,7 @@ from ..ir import (
     shape_text,
 )
 from .inference import broadcast_shapes, normalize_axes, same_as_first
+from .shape_values import dims_of, shape_value
 
 A_SHAPE = NotDifferentiable("it is a shape")
 AN_AXIS = NotDifferentiable("it is an axis")
@@ -43,73 +44,52 @@ def shape_of(value: Value) -> Value:
     return op.Shape(value)
 
 
-def reshape(value: Value, shape: Sequence[Dim]) -> Value:
-    """Reshape to known dimensions, of which at most one may be symbolic unless it stays at its axis.
+def reshape(value: Value, shape: Sequence[Dim], *sources: Value) -> Value:
+    """Reshape to `shape`: by a constant while one unknown size follows from the others, else by arithmetic on the
+    shapes of `value` and `sources`, where every further symbol must be an axis."""
+    target = _constant_target(value.shape, tuple(shape))
+    return op.Reshape(value, shape_value(shape, value, *sources) if target is None else constant(target))
 
-    With further symbolic dimensions use `op.Reshape(value, shape_of(other))`.
-    """
-    return op.Reshape(value, reshape_target(value.shape, tuple(shape)))
 
-
-def reshape_target(source: Shape, target: Shape) -> Array:
-    """ONNX's shape input for a reshape: sizes, 0 for a symbolic dimension that stays in place, one -1."""
+def _constant_target(source: Shape, target: Shape) -> Array | None:
+    """ONNX's shape input for a reshape: sizes, 0 for a symbolic dimension that stays in place, at most one -1."""
     numbers: list[int] = []
-    inferred = 0
     for axis, dim in enumerate(target):
         if isinstance(dim, int):
             numbers.append(dim)
-        elif axis < len(source) and source[axis] == dim:
-            numbers.append(0)
         else:
-            numbers.append(-1)
-            inferred += 1
-    if inferred > 1:
-        raise ValueError(f"cannot write the reshape {shape_text(source)} to {shape_text(target)} as a constant")
-    return np.array(numbers, dtype=np.int64)
+            numbers.append(0 if axis < len(source) and source[axis] == dim else -1)
+    return np.array(numbers, dtype=np.int64) if numbers.count(-1) <= 1 and 0 not in target else None
 
 
 def _infer_reshape(call: Call) -> list[TensorType]:
-    x, shape = call[0], call.constant(1)
-    if shape is None:
-        dims = _dims_of_shape_value(call[1])
-        if dims is None:
-            raise call.error("the target shape is not known when compiling")
-        if product(dims) != product(x.shape):
-            raise call.error(f"cannot reshape {shape_text(x.shape)} to {shape_text(dims)}: the sizes differ")
-        return [TensorType(x.dtype, dims)]
-    target: list[Dim] = [x.shape[i] if size == 0 else int(size) for i, size in enumerate(shape)]
-    if -1 in target:
-        known = product(dim for dim in target if dim != -1)
+    x, target = call[0], dims_of(call[1])
+    if target is None:
+        raise call.error("the target shape is not known when compiling")
+    dims = list(target)
+    for axis, dim in enumerate(dims):
+        if dim == 0 and not call.attribute("allowzero"):
+            if axis >= x.rank:
+                raise call.error(f"the target {shape_text(target)} copies axis {axis}, which {x.type} does not have")
+            dims[axis] = x.shape[axis]
+    if dims.count(-1) > 1:
+        raise call.error(f"the target {shape_text(target)} leaves more than one size to be inferred")
+    if -1 in dims:
+        known = product(dim for dim in dims if dim != -1)
         rest = divide_exactly(product(x.shape), known)
         if rest is None:
-            raise call.error(f"cannot reshape {shape_text(x.shape)} to {shape_text(target)}: not divisible by {known}")
-        target[target.index(-1)] = rest
-    if product(target) != product(x.shape):
+            raise call.error(f"cannot reshape {shape_text(x.shape)} to {shape_text(dims)}: not divisible by {known}")
+        dims[dims.index(-1)] = rest
+    if product(dims) != product(x.shape):
         raise call.error(
-            f"cannot reshape {shape_text(x.shape)} to {shape_text(target)}: "
-            f"{product(x.shape)} elements do not make {product(target)}"
+            f"cannot reshape {shape_text(x.shape)} to {shape_text(dims)}: "
+            f"{product(x.shape)} elements do not make {product(dims)}"
         )
-    return [TensorType(x.dtype, tuple(target))]
-
-
-def _dims_of_shape_value(value: Value) -> Shape | None:
-    """The dimensions that an int64 vector stands for: a constant, a `Shape` node, or a `Concat` of such."""
-    if value.constant is not None:
-        return tuple(int(size) for size in value.constant)
-    node = value.node
-    if node is None:
-        return None
-    if node.op_type == "Shape" and node.inputs[0] is not None:
-        start, end = node.attribute("start"), node.optional_attribute("end")
-        return node.inputs[0].shape[start:end]
-    if node.op_type == "Concat":
-        parts = [_dims_of_shape_value(part) for part in node.given_inputs]
-        return None if None in parts else tuple(dim for part in parts if part is not None for dim in part)
-    return None
+    return [TensorType(x.dtype, tuple(dims))]
 
 
 def _infer_expand(call: Call) -> list[TensorType]:
-    dims = _dims_of_shape_value(call[1])
+    dims = dims_of(call[1])
     if dims is None:
         raise call.error("the target shape is not known when compiling")
     return [TensorType(call[0].dtype, broadcast_shapes(call, [call[0].shape, dims]))]
@@ -120,8 +100,8 @@ def _infer_shape(call: Call) -> list[TensorType]:
     return [TensorType(DType.int64, (len(dims),))]
 
 
-def _evaluate_reshape(x: Array, shape: Array, allowzero: int = 0) -> Array:  # noqa: ARG001
-    return x.reshape([x.shape[i] if size == 0 else int(size) for i, size in enumerate(shape)])
+def _evaluate_reshape(x: Array, shape: Array, allowzero: int = 0) -> Array:
+    return x.reshape([x.shape[i] if size == 0 and not allowzero else int(size) for i, size in enumerate(shape)])
 
 
 _X = np.arange(24.0).reshape(2, 3, 4) / 7 - 1.5
@@ -130,7 +110,7 @@ register(
     Operator(
         "Reshape",
         infer=_infer_reshape,
-        gradients=(lambda d: op.Reshape(d.dy, shape_of(d.x)), A_SHAPE),
+        gradients=(lambda d: reshape(d.dy, d.x.shape, d.x), A_SHAPE),
         evaluate=_evaluate_reshape,
         attributes={"allowzero": 0},
         samples=lambda: [
@@ -254,5 +234,84 @@ register(
         gradients=(lambda d: d.dy,),
         evaluate=lambda x: x,
         samples=lambda: [Sample((_X,))],
+    )
+)
+
+
+def _infer_flatten(call: Call) -> list[TensorType]:
+    x, axis = call[0], call.attribute("axis")
+    if not -x.rank <= axis <= x.rank:
+        raise call.error(f"axis {axis} is out of range for {x.type}")
+    axis = axis + x.rank if axis < 0 else axis
+    return [TensorType(x.dtype, (product(x.shape[:axis]), product(x.shape[axis:])))]
+
+
+def _evaluate_flatten(x: Array, axis: int = 1) -> Array:
+    return x.reshape(int(np.prod(x.shape[:axis])), -1)
+
+
+def _infer_size(call: Call) -> list[TensorType]:
+    del call
+    return [TensorType(DType.int64, ())]
+
+
+def _infer_tile(call: Call) -> list[TensorType]:
+    x, repeats = call[0], dims_of(call[1])
+    if repeats is None:
+        raise call.error("the repeats are not known when compiling")
+    if len(repeats) != x.rank:
+        raise call.error(f"{len(repeats)} repeats for the {x.rank} axes of {x.type}")
+    return [TensorType(x.dtype, tuple(dim * count for dim, count in zip(x.shape, repeats, strict=True)))]
+
+
+def _tile_gradient(d: Derivative) -> Value:
+    """Split each repeated axis into (repeats, size) and sum over the repeats."""
+    repeats = dims_of(d.b)
+    assert repeats is not None
+    split: list[Dim] = []
+    summed: list[int] = []
+    for count, dim in zip(repeats, d.x.shape, strict=True):
+        if count != 1:
+            summed.append(len(split))
+            split.append(count)
+        split.append(dim)
+    if not summed:
+        return d.dy
+    return op.ReduceSum(reshape(d.dy, split, d.x, d.y), summed, keepdims=0)
+
+
+register(
+    Operator(
+        "Flatten",
+        infer=_infer_flatten,
+        gradients=(lambda d: reshape(d.dy, d.x.shape, d.x),),
+        evaluate=_evaluate_flatten,
+        attributes={"axis": 1},
+        samples=lambda: [
+            Sample((_X,)),
+            Sample((_X,), {"axis": -1}, name="last axis"),
+            Sample((_X,), {"axis": 0}, name="one row"),
+        ],
+    )
+)
+register(
+    Operator(
+        "Size",
+        infer=_infer_size,
+        gradients=(A_SHAPE,),
+        evaluate=lambda x: np.array(x.size, dtype=np.int64),
+        samples=lambda: [Sample((_X,))],
+    )
+)
+register(
+    Operator(
+        "Tile",
+        infer=_infer_tile,
+        gradients=(_tile_gradient, NotDifferentiable("it counts repetitions")),
+        evaluate=lambda x, repeats: np.tile(x, tuple(repeats)),
+        samples=lambda: [
+            Sample((_X, np.array([2, 1, 3])), name="two axes"),
+            Sample((_X, np.array([1, 1, 1])), name="once"),
+        ],
     )
 )
