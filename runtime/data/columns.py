@@ -89,11 +89,6 @@ class Subset:
     def row_bytes(self) -> int | None:
         return self._columns.row_bytes
 
-    @property
-    def indices(self) -> npt.NDArray[np.int64]:
-        """Row numbers in the columns behind this subset."""
-        return self._indices
-
     def take(self, rows: Rows) -> Batch:
         return self._columns.take(self._indices[rows])
 
@@ -124,20 +119,16 @@ def array_of_rows(rows: Sequence[Any], where: str) -> Array:
     Raises UserError when rows differ in shape or hold something that is not a number.
     """
     shapes = [_nested_shape(row) for row in rows]
-    for index, shape in enumerate(shapes):
+    for index, (row, shape) in enumerate(zip(rows, shapes, strict=True)):
         if shape is None:
             raise UserError(f"{where}, row {index}: its lists differ in length or hold something that is not a number")
         if shape != shapes[0]:
             raise UserError(
                 f"{where}, row {index}: has the shape {shape_text(shape)}, row 0 has {shape_text(shapes[0] or ())}"
             )
-    try:
-        array = np.array(rows)
-    except OverflowError:
-        array = np.array(rows, dtype=object)
-    if array.dtype.kind not in "fib":
-        raise UserError(f"{where}: holds a whole number that does not fit int64")
-    return array
+        if not _fits_int64(row):
+            raise UserError(f"{where}, row {index}: holds a whole number that does not fit int64")
+    return np.array(rows)
 
 
 def _nested_shape(row: Any) -> tuple[int, ...] | None:
@@ -150,6 +141,13 @@ def _nested_shape(row: Any) -> tuple[int, ...] | None:
     if len(inner) > 1 or None in inner:
         return None
     return (len(row), *(inner.pop() or ())) if inner else (0,)
+
+
+def _fits_int64(row: Any) -> bool:
+    """Whether every whole number in nested lists does; NumPy would quietly make a larger one a float."""
+    if isinstance(row, (list, tuple)):
+        return all(_fits_int64(item) for item in row)
+    return isinstance(row, float) or -(2**63) <= row < 2**63
 
 
 def describe_columns(partitions: Sequence[Mapping[str, Array]]) -> dict[str, ColumnInfo]:

@@ -79,7 +79,7 @@ def test_epochs_and_seeds_have_their_own_order() -> None:
 
 def test_a_subset_gives_its_own_rows() -> None:
     subset = Subset(columns(20), np.array([3, 5, 8, 13]))
-    assert subset.rows == 4
+    assert (subset.rows, subset.names) == (4, ("x", "row"))
     rows = [batch["row"].tolist() for batch in Batches(subset, 3).epoch()]
     assert rows == [[3, 5, 8], [13]]
     shuffled = np.concatenate([batch["row"] for batch in Batches(subset, 3, shuffle=True).epoch()])

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from netwright.runtime.data.plan import Partitions, load_partitions
+from netwright.runtime.data.plan import Partitions, load_partitions, training_rows
 
 FEATURES = [{"name": "image", "dtype": "float32", "shape": [8, 8], "column": "image"}]
 TARGETS = [{"name": "label", "dtype": "int64", "shape": [], "column": "label", "classes": 10}]
@@ -78,6 +78,18 @@ def test_a_partition_cannot_come_from_two_places(refuses, part: str) -> None:
         f"leave data.split.{part} out",
     ):
         load(source, [x()], **{part: 0.2})
+
+
+@pytest.mark.parametrize("split", [None, {}, {"test": 0.2}, {"validation": 0.1, "test": 0.2, "seed": 5}])
+def test_the_training_rows_are_known_without_loading(split: dict[str, Any] | None) -> None:
+    rows = {"x": list(range(57))}
+    data = {"source": {"table": {"values": rows}}, "split": split}
+    assert training_rows(data, Path()) == load_partitions(data, [x()], [], Path()).train.rows
+
+
+def test_the_training_rows_beside_a_test_partition_of_the_source() -> None:
+    source = {"table": {"values": {"x": list(range(57))}, "test": {"x": [1]}}}
+    assert training_rows({"source": source, "split": {"validation": 0.1}}, Path()) == 51
 
 
 def test_a_missing_column(refuses) -> None:

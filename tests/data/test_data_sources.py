@@ -195,7 +195,9 @@ def test_table() -> None:
         ([[0, 1], [1, "a"]], ", row 1: its lists differ in length or hold something that is not a number"),
         ([[[0, 1], [1]]], ", row 0: its lists differ in length or hold something that is not a number"),
         ([0, None], ", row 1: its lists differ in length or hold something that is not a number"),
-        ([0, 10**30], ": holds a whole number that does not fit int64"),
+        ([0, 10**30], ", row 1: holds a whole number that does not fit int64"),
+        ([[0], [2**63]], ", row 1: holds a whole number that does not fit int64"),
+        ([0.5, 10**400], ", row 1: holds a whole number that does not fit int64"),
     ],
 )
 def test_tables_that_are_none(refuses, rows: list[object], message: str) -> None:
