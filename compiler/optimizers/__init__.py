@@ -1,5 +1,10 @@
 """The optimizer family. Importing this package registers all kinds."""
 
+from .adadelta import Adadelta
+from .adagrad import Adagrad
+from .adam import Adam, AdamW
 from .base import Optimizer
+from .rmsprop import RMSProp
+from .sgd import SGD, Momentum, Nesterov
 
-__all__ = ["Optimizer"]
+__all__ = ["SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Momentum", "Nesterov", "Optimizer", "RMSProp"]

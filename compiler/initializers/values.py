@@ -1,0 +1,59 @@
+"""Numbers written in the spec."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from netwright.schema import spec_field
+
+from ..errors import BuildError
+from ..ir import DType, Value, constant, shape_text
+from .base import Initializer
+from .constant import filled
+
+
+@Initializer.registry.register("values")
+@dataclass(frozen=True, kw_only=True)
+class Values(Initializer):
+    """The numbers given, as nested lists in the tensor's shape: `values: [[1, -2], [-1, 1]]`. One number fills it.
+
+    The `weight` of a dense layer has a row for each input and a column for each unit.
+    """
+
+    shorthand: ClassVar[str | None] = "values"
+    values: Any = spec_field(
+        "Nested lists of numbers in the shape of the tensor, or one number.", schema={"type": ["array", "number"]}
+    )
+
+    def build(self, key: Value, shape: tuple[int, ...], fan_in: int, fan_out: int) -> Value:
+        del key, fan_in, fan_out
+        given = _shape_of(self.values)
+        if given == ():
+            return filled(float(self.values), shape)
+        if given != shape:
+            turned = given[::-1] == shape
+            raise BuildError(
+                f"the values have the shape {shape_text(given)}, but {shape_text(shape)} is needed",
+                "write them transposed: a row for each input, a column for each unit" if turned else None,
+                ("values",),
+            )
+        return constant(np.array(self.values, dtype=np.float32), DType.float32)
+
+
+def _shape_of(values: Any, path: tuple[str | int, ...] = ("values",)) -> tuple[int, ...]:
+    """The shape of nested lists. Raises BuildError where lists differ in shape or hold something else than numbers."""
+    if isinstance(values, (int, float)) and not isinstance(values, bool):
+        return ()
+    if not isinstance(values, (list, tuple)):
+        raise BuildError(f"must be a number, received {values!r}", path=path)
+    shapes = [_shape_of(item, (*path, index)) for index, item in enumerate(values)]
+    for index, shape in enumerate(shapes):
+        if shape != shapes[0]:
+            raise BuildError(
+                f"has the shape {shape_text(shape)}, but the first entry of the same list has {shape_text(shapes[0])}",
+                "all rows need the same length",
+                (*path, index),
+            )
+    return (len(values), *(shapes[0] if shapes else ()))

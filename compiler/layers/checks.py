@@ -1,0 +1,43 @@
+"""What several layers ask of their inputs, with one wording for each mistake."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ..errors import BuildError
+from ..ir import Dim, Value, shape_text
+
+
+def require_float(x: Value, path: tuple[str | int, ...] = ()) -> None:
+    """Raise BuildError unless x holds floating-point numbers."""
+    if not x.dtype.is_float:
+        raise BuildError(
+            f"needs floating-point input, received {x.type}", "declare the input as `dtype: float32`", path
+        )
+
+
+def feature_axis(axis: int, x: Value, path: tuple[str | int, ...] = ("axis",)) -> int:
+    """The axis counted from the front, the batch being 0. Raises BuildError for the batch or an axis x has not."""
+    if not -x.rank <= axis < x.rank:
+        raise BuildError(
+            f"the input {shape_text(x.shape)} has no axis {axis}",
+            f"axes go from {-x.rank} to {x.rank - 1}; 0 is the batch",
+            path,
+        )
+    if axis % x.rank == 0:
+        raise BuildError(
+            f"axis {axis} of {shape_text(x.shape)} is the batch; its examples must not mix",
+            "count the axes after the batch from 1, or from the end: -1 is the last",
+            path,
+        )
+    return axis % x.rank
+
+
+def static_sizes(dims: Iterable[Dim], x: Value, purpose: str) -> tuple[int, ...]:
+    """The dimensions as integers. Raises BuildError when one is symbolic, since `purpose` needs to know it."""
+    sizes = []
+    for dim in dims:
+        if not isinstance(dim, int):
+            raise BuildError(f"{purpose} needs a fixed size, but '{dim}' in {shape_text(x.shape)} is symbolic")
+        sizes.append(dim)
+    return tuple(sizes)

@@ -1,0 +1,34 @@
+"""Random zeros while training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from netwright.schema import spec_field
+
+from .. import random
+from ..ir import Value
+from .base import Layer, LayerContext
+from .checks import require_float
+
+
+@Layer.registry.register("dropout")
+@dataclass(frozen=True, kw_only=True)
+class Dropout(Layer):
+    """While training, each number is 0 with probability `rate`, else divided by 1 − rate; otherwise y = x.
+
+    Dividing keeps the mean, so that nothing changes at inference ("inverted dropout"). The mask is a function of the
+    seed, the step, the layer and the element: a run repeats and resumes bit for bit.
+    Srivastava et al., Dropout: A Simple Way to Prevent Neural Networks from Overfitting, JMLR 2014.
+    """
+
+    shorthand: ClassVar[str | None] = "rate"
+    rate: float = spec_field("Probability of a zero.", minimum=0, exclusive_maximum=1)
+
+    def build(self, context: LayerContext, *inputs: Value) -> Value:
+        (x,) = inputs
+        require_float(x)
+        if not context.training or self.rate == 0:
+            return x
+        return x * random.dropout_mask(context.random_key(), x, self.rate)
