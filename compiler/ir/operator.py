@@ -209,6 +209,8 @@ def _canonical(value: Any) -> Any:
         return tuple(value)
     if isinstance(value, np.integer):
         return int(value)
+    if isinstance(value, float):
+        return float(np.float32(value))  # what ONNX stores, so that folding and derivatives use the same number
     return value
 
 

@@ -1,9 +1,23 @@
 """The operator records. Importing this package registers all of them."""
 
 from ..ir import apply, constant, op
-from . import arithmetic, cast, comparison, exponential, extremum, reduction, shapes
+from . import (
+    activation,
+    arithmetic,
+    cast,
+    comparison,
+    exponential,
+    extremum,
+    matmul,
+    padding,
+    reduction,
+    shapes,
+    slicing,
+    softmax,
+)
 
 __all__ = [
+    "activation",
     "apply",
     "arithmetic",
     "cast",
@@ -11,7 +25,11 @@ __all__ = [
     "constant",
     "exponential",
     "extremum",
+    "matmul",
     "op",
+    "padding",
     "reduction",
     "shapes",
+    "slicing",
+    "softmax",
 ]
