@@ -1,0 +1,187 @@
+"""Each pass rewrites what it should, leaves the rest, and never changes what a graph computes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import pytest
+
+from netwright.compiler.errors import InternalError
+from netwright.compiler.ir import DType, Graph, Value, constant, graph_input, op, symbol
+from netwright.compiler.ir.evaluate import evaluate
+from netwright.compiler.passes import (
+    fold_constants,
+    merge_common_subexpressions,
+    optimize,
+    simplify_algebra,
+    use_gemm,
+)
+
+BATCH = symbol("batch")
+
+
+def vector(name: str = "x") -> Value:
+    return graph_input(name, DType.float32, (BATCH, 4))
+
+
+def graph(output: Value, *inputs: Value) -> Graph:
+    return Graph("test", inputs, {"y": output})
+
+
+def operators(graph: Graph) -> Mapping[str, int]:
+    return Counter(node.op_type for node in graph.nodes() if node.op_type != "Constant")
+
+
+def same_result(before: Graph, after: Graph, rows: int = 3) -> None:
+    random = np.random.default_rng(0)
+    sizes = {"batch": rows, "time": 2}
+    feeds = {
+        value.name: random.normal(size=[sizes.get(str(d), d) for d in value.shape]).astype(value.dtype.numpy)
+        for value in before.inputs
+    }
+    expected, got = evaluate(before, feeds), evaluate(after, feeds)
+    for name in expected:
+        assert got[name].shape == expected[name].shape
+        np.testing.assert_allclose(got[name], expected[name], rtol=1e-6, atol=1e-6)
+
+
+def test_constants_are_folded() -> None:
+    x = vector()
+    before = graph(x * op.Exp(constant(2.0) * constant(0.5)), x)
+    after, changed = fold_constants(before)
+    assert changed
+    assert operators(after) == {"Mul": 1}
+    same_result(before, after)
+
+
+def test_large_results_are_not_folded() -> None:
+    x = graph_input("x", DType.float32, (5000,))
+    before = graph(x * op.Expand(constant(2.0), [5000]), x)
+    after, changed = fold_constants(before)
+    assert not changed
+    assert operators(after) == {"Mul": 1, "Expand": 1}
+
+
+def test_the_shape_of_a_static_value_is_a_constant() -> None:
+    x = graph_input("x", DType.float32, (3, 4))
+    before = graph(op.Reshape(x, op.Shape(x)), x)
+    after, _ = fold_constants(before)
+    assert operators(after) == {"Reshape": 1}
+
+
+def test_a_static_part_of_a_symbolic_shape_is_a_constant() -> None:
+    x = vector()
+    before = graph(op.Cast(op.Shape(x, start=1, end=2), to=DType.float32.code), x)
+    assert operators(optimize(before)) == {}
+
+
+def test_equal_nodes_are_merged() -> None:
+    x = vector()
+    before = graph(op.Exp(x) + op.Exp(x) * op.Exp(x), x)
+    after, changed = merge_common_subexpressions(before)
+    assert changed
+    assert operators(after)["Exp"] == 1
+    same_result(before, after)
+
+
+def test_nodes_with_other_attributes_are_not_merged() -> None:
+    x = vector()
+    y = op.ReduceSum(x, [1], keepdims=1) + op.Unsqueeze(op.ReduceSum(x, [1], keepdims=0), [1])
+    assert operators(merge_common_subexpressions(graph(y, x))[0])["ReduceSum"] == 2
+
+
+ALGEBRA: dict[str, tuple[Callable[[Value], Value], Mapping[str, int]]] = {
+    "x + 0": (lambda x: x + 0.0, {}),
+    "0 + x": (lambda x: 0.0 + x, {}),
+    "x - 0": (lambda x: x - 0.0, {}),
+    "x * 1": (lambda x: x * 1.0, {}),
+    "x / 1": (lambda x: x / 1.0, {}),
+    "(x * 2) * 3": (lambda x: (x * 2.0) * 3.0, {"Mul": 1}),
+    "x + (-x)": (lambda x: x + (-x), {"Sub": 1}),
+    "x - (-x)": (lambda x: x - (-x), {"Add": 1}),
+    "(-x) + x": (lambda x: (-x) + x, {"Sub": 1}),
+    "-(-x)": (lambda x: -(-x), {}),
+    "-(x * 2)": (lambda x: -(x * 2.0), {"Mul": 1}),
+    "Identity": (op.Identity, {}),
+    "Cast to its own dtype": (lambda x: op.Cast(x, to=DType.float32.code), {}),
+    "two transposes": (lambda x: op.Transpose(op.Transpose(x, perm=[1, 0]), perm=[1, 0]), {}),
+    "two reshapes": (lambda x: op.Reshape(op.Reshape(x, [-1, 2, 2]), [-1, 4]), {}),
+    "reshape to another shape": (lambda x: op.Reshape(op.Reshape(x, [-1]), [-1, 2]), {"Reshape": 1}),
+    "expanded operand": (lambda x: x * op.Expand(op.ReduceSum(x, [1], keepdims=1), op.Shape(x)), {"ReduceSum": 1, "Mul": 1}),
+}
+
+
+@pytest.mark.parametrize("name", ALGEBRA)
+def test_algebra(name: str) -> None:
+    build, expected = ALGEBRA[name]
+    x = vector()
+    before = graph(build(x), x)
+    after = optimize(before, [fold_constants, simplify_algebra])
+    assert operators(after) == expected
+    same_result(before, after)
+
+
+def test_a_neutral_operand_that_widens_the_shape_stays() -> None:
+    x = graph_input("x", DType.float32, (4,))
+    before = graph(x + constant(np.zeros((2, 4), np.float32)), x)
+    after, changed = simplify_algebra(before)
+    assert not changed
+    assert operators(after) == {"Add": 1}
+
+
+def weights(*shape: int, name: str = "w") -> Value:
+    return graph_input(name, DType.float32, shape)
+
+
+def test_a_product_and_a_bias_are_one_gemm() -> None:
+    x, w, b = vector(), weights(4, 5), weights(5, name="b")
+    before = graph(x @ w + b, x, w, b)
+    after, _ = use_gemm(before)
+    assert operators(after) == {"Gemm": 1}
+    same_result(before, after)
+
+
+def test_a_product_read_twice_is_not_computed_twice() -> None:
+    x, w, b = vector(), weights(4, 5), weights(5, name="b")
+    product = x @ w
+    after, _ = use_gemm(graph((product + b) * product, x, w, b))
+    assert operators(after) == {"MatMul": 1, "Add": 1, "Mul": 1}
+
+
+@pytest.mark.parametrize("left", [False, True])
+@pytest.mark.parametrize("right", [False, True])
+def test_transposes_are_absorbed(left: bool, right: bool) -> None:
+    a = weights(*((3, 4) if left else (4, 3)), name="a")
+    b = weights(*((5, 3) if right else (3, 5)), name="b")
+    product = (op.Transpose(a, perm=[1, 0]) if left else a) @ (op.Transpose(b, perm=[1, 0]) if right else b)
+    before = graph(product, a, b)
+    after, _ = use_gemm(before)
+    assert operators(after) == ({"Gemm": 1} if left or right else {"MatMul": 1})
+    same_result(before, after)
+
+
+def test_a_product_over_time_is_flattened() -> None:
+    x = graph_input("x", DType.float32, (BATCH, 7, 4))
+    w, b = weights(4, 5), weights(5, name="b")
+    before = graph(op.ReduceSum(x @ w + b, keepdims=0), x, w, b)
+    after = optimize(before)
+    assert operators(after)["Reshape"] == 2
+    same_result(before, after)
+
+
+def test_a_product_over_symbolic_time_is_flattened() -> None:
+    x, w = graph_input("x", DType.float32, (BATCH, symbol("time"), 4)), weights(4, 5)
+    before = graph(x @ w, x, w)
+    after = optimize(before)
+    assert after.outputs["y"].shape == (BATCH, symbol("time"), 5)
+    assert operators(after) == {"Reshape": 2, "MatMul": 1, "Shape": 1, "Concat": 1}
+    same_result(before, after)
+
+
+def test_passes_that_never_settle_are_an_error() -> None:
+    x = vector()
+    with pytest.raises(InternalError) as error:
+        optimize(graph(x + 1.0, x), [lambda g: (g, True)])
+    assert str(error.value) == "the passes did not settle on graph 'test' in 50 rounds"
