@@ -58,7 +58,7 @@ def print_problem(message: str, hint: str | None = None) -> None:
 def print_diagnostics(diagnostics: Iterable[Diagnostic]) -> None:
     """Diagnostics on stderr: plain lines in a log; on a terminal in colour, with the line of the spec and a caret."""
     for diagnostic in diagnostics:
-        if not sys.stderr.isatty():
+        if not on_terminal():
             click.echo(printable(str(diagnostic)), err=True)
             continue
         click.secho(printable(f"{diagnostic.origin}: "), err=True, nl=False, bold=True, color=colored())
@@ -90,6 +90,11 @@ def _excerpt(diagnostic: Diagnostic) -> list[str]:
 def printable(text: str) -> str:
     """The text without characters that would drive the terminal; they come from specs and data, which others write."""
     return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)
+
+
+def on_terminal() -> bool:
+    """Whether a person reads stderr as it is written, rather than a log."""
+    return sys.stderr.isatty()
 
 
 def colored() -> bool | None:
