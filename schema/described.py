@@ -10,6 +10,7 @@ A kind is written in YAML in one of three forms, all meaning the same object:
 from __future__ import annotations
 
 import dataclasses
+import functools
 import types
 import typing
 from collections.abc import Iterator, Mapping
@@ -123,7 +124,8 @@ class Described:
         return cls(**{name: _convert(hints[name], value) for name, value in arguments.items()})
 
 
-def field_types(cls: type[Described]) -> dict[str, Any]:
+@functools.cache  # resolving hints is the costliest part of building the schema of a spec
+def field_types(cls: type[Described]) -> Mapping[str, Any]:
     """The fields a person may write, with their resolved type hints, in order of declaration."""
     hints = typing.get_type_hints(cls)
     return {f.name: hints[f.name] for f in dataclasses.fields(cls) if f.init and "doc" in f.metadata}
@@ -147,7 +149,7 @@ def _convert(hint: Any, value: Any) -> Any:
         return None
     for member in union_members(hint):
         registry = registry_of(member)
-        if registry is not None and (isinstance(value, Mapping) or value in registry):
+        if registry is not None and (isinstance(value, Mapping) or (isinstance(value, str) and value in registry)):
             return registry.build(value)
         if isinstance(member, type) and issubclass(member, Described) and registry is None and _fits(member, value):
             return member.from_yaml(value)

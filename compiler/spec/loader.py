@@ -249,8 +249,11 @@ class _Composer:
         self._broken.append(_diagnostic(self._place(event), f"unknown tag '{tag}'", "a spec needs no tags; remove it"))
 
     def _syntax_error(self, error: yaml.YAMLError) -> Diagnostic:
-        mark, message, hint = explain_syntax_error(error, self._text)
-        return _diagnostic(self._at(*mark), message, hint)
+        (line, column), message, hint = explain_syntax_error(error, self._text)
+        rows = self._text.splitlines() or [""]
+        if line >= len(rows):  # the parser noticed at the end of the text, one line below the last
+            line, column = len(rows) - 1, len(rows[-1])
+        return _diagnostic(self._at(line, column), message, hint)
 
     def _place(self, event: Any) -> Place:
         return self._at(event.start_mark.line, event.start_mark.column)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from ..errors import Diagnostic, Origin, SpecError
 from .loader import read_text
 from .positions import Node, Path, Place, mapping, path_text, sequence
+from .wording import received
 
 FILE = "--set"
 
@@ -59,9 +60,13 @@ def _set(node: Node, path: Path, value: Node, place: Place, walked: Path) -> Nod
         start = {step: Node(None, place)} if node.value == step else {}
         node = mapping(start, dict.fromkeys(start, place), place)
     if not isinstance(node.value, dict):
-        what = "a list; choose an entry with [0]" if isinstance(node.value, tuple) else f"the value {node.value!r}"
-        message = f"'{path_text(walked)}' is {what}, so it has no key '{step}'"
-        raise _failure(place.line, path_text(walked), message, "set the whole value, such as PATH={key: value}")
+        where = path_text(walked)
+        if isinstance(node.value, tuple):
+            hint = f"choose an entry, such as {where}[0]"
+            raise _failure(place.line, where, f"'{where}' is a list, so it has no key '{step}'", hint)
+        hint = f"set it whole, such as {where}={{{step}: …}}"
+        message = f"'{where}' is the value {received(node.value)}, so it has no key '{step}'"
+        raise _failure(place.line, where, message, hint)
     child = node.value.get(step, Node(None, place))
     changed = _set(child, rest, value, place, (*walked, step))
     return mapping({**node.value, step: changed}, {step: place, **node.keys}, node.place)
