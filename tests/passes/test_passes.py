@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from netwright.compiler.errors import InternalError
-from netwright.compiler.ir import DType, Graph, Value, constant, graph_input, op, symbol
+from netwright.compiler.ir import DType, Graph, Value, constant, graph_input, symbol
 from netwright.compiler.ir.evaluate import evaluate
+from netwright.compiler.ops import op
 from netwright.compiler.passes import (
     fold_constants,
     merge_common_subexpressions,
