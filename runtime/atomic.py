@@ -8,6 +8,8 @@ from pathlib import Path
 
 from .errors import EnvironmentProblem
 
+_POSIX = os.name == "posix"
+
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Write `content` to a temporary file beside `path`, flush it to the disk, and rename it over `path`.
@@ -53,7 +55,7 @@ def write_problem(path: Path, error: OSError) -> EnvironmentProblem:
 
 def _sync_folder(folder: Path) -> None:
     """Make the rename itself durable. Only POSIX can open a folder for that."""
-    if os.name != "posix":
+    if not _POSIX:
         return
     descriptor = os.open(folder, os.O_RDONLY)
     try:

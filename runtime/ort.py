@@ -41,4 +41,4 @@ def first_line(error: Exception) -> str:
     text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     if text.startswith("[ONNXRuntimeError]"):
         text = text.split(" : ", 3)[-1]
-    return text
+    return text.removeprefix("Error in execution: ")  # what a bound run adds

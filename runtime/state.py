@@ -49,17 +49,18 @@ class DeviceState:
         self.current ^= 1
 
     def load(self, values: Mapping[str, Array]) -> None:
-        """Overwrite the current set. `values` has every state name, with the entry's shape and dtype."""
+        """Overwrite both sets. `values` has every state name, with the entry's shape and dtype."""
         for entry in self.entries:
             value = np.ascontiguousarray(values[entry.name], dtype=entry.dtype).reshape(entry.shape)
-            self.sides[self.current][entry.name].update_inplace(value)
+            for side in self.sides:
+                side[entry.name].update_inplace(value)
 
     def numpy(self) -> dict[str, Array]:
         """Copies of the current set on the host, by state name."""
         return self._host(self.current)
 
     def previous(self) -> dict[str, Array]:
-        """Copies of the state before the last step (meaningful only after one)."""
+        """Copies of the state before the last step; before the first one, of the current set."""
         return self._host(self.current ^ 1)
 
     def _host(self, side: int) -> dict[str, Array]:

@@ -88,6 +88,7 @@ def train(
     if partitions is None:
         partitions = bundle_partitions(bundle, base_folder or Path())
     check_columns(bundle, partitions)
+    _check_monitor(bundle, plan, partitions)
     if checkpoint is None:
         first_seed = plan.seed if seed is None else seed
         checkpoint = Checkpoint(initial_state(bundle, first_seed), Position(bundle.manifest.spec_sha256, first_seed))
@@ -129,6 +130,18 @@ def _refuse_to_overwrite(folder: RunFolder, bundle: Bundle) -> None:
         )
 
 
+def _check_monitor(bundle: Bundle, plan: TrainingPlan, partitions: Partitions) -> None:
+    """Without validation rows the epoch's training means stand in, which have fewer metrics."""
+    monitor = EarlyStopper(bundle.manifest, plan).monitor
+    outputs = [p.name for p in bundle.manifest.graphs["step"].outputs if p.role in ("loss", "metric")]
+    if partitions.validation is None and monitor not in outputs:
+        raise UserError(
+            f"{bundle.folder}: the training plan monitors '{monitor}', which only validation measures, "
+            "and there are no validation rows",
+            "set data.split.validation, or monitor one of " + ", ".join(outputs),
+        )
+
+
 class Trainer:
     """One run. `position` is always that of the device state: both advance together, after each step."""
 
@@ -149,7 +162,7 @@ class Trainer:
         self.partitions = partitions
         self.device = device
         self.options = options
-        self.callbacks = [*callbacks, MetricsFile(folder.metrics, step_interval=options.log_steps)]
+        self.callbacks = list(callbacks)
         self.position = checkpoint.position
         step_graph = bundle.manifest.graphs["step"]
         advanced = [port.feeds for port in step_graph.outputs if port.feeds is not None]
@@ -163,11 +176,11 @@ class Trainer:
         self.saved_step: int | None = None
         self.clock = 0.0  # time.perf_counter() up to which `position.seconds` counts
         self.saved_at = 0.0
-        self._check_monitor()
 
     def run(self) -> Summary:
         """Train to the end of the plan, restore the best weights, evaluate, export and summarise."""
         try:
+            self.callbacks.append(MetricsFile(self.folder.metrics, step_interval=self.options.log_steps))
             with Interrupt() as interrupt:
                 self._start()
                 while self.position.epoch < self.plan.epochs and not self.stopper.finished(self.position):
@@ -327,18 +340,6 @@ class Trainer:
             f"{what} (epoch {self.position.epoch + 1}): {cause}; {saved}",
             "lower training.optimizer.learning_rate, or set training.clip_global_norm",
         )
-
-    def _check_monitor(self) -> None:
-        """Without validation rows the epoch's training means stand in, which have fewer metrics."""
-        if self.partitions.validation is not None:
-            return
-        outputs = [p.name for p in self.bundle.manifest.graphs["step"].outputs if p.role in ("loss", "metric")]
-        if self.stopper.monitor not in outputs:
-            raise UserError(
-                f"{self.bundle.folder}: the training plan monitors '{self.stopper.monitor}', "
-                "which only validation measures, and there are no validation rows",
-                "set data.split.validation, or monitor one of " + ", ".join(outputs),
-            )
 
     def _count_time(self) -> None:
         now = time.perf_counter()
