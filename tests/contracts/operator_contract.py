@@ -12,7 +12,7 @@ from __future__ import annotations
 import functools
 import itertools
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,6 +39,7 @@ from netwright.compiler.ir import (
     graph_input,
     op,
 )
+from netwright.compiler.ops.cast import cast
 from onnx.reference import ReferenceEvaluator
 from onnx.reference.op_run import OpRun
 
@@ -192,13 +193,18 @@ def onnxruntime_cpu(outputs: Sequence[Value], inputs: Sequence[Value]) -> Functi
 
 def check_types(case: Case) -> None:
     """Inferred dtypes and shapes are those of ONNX's inference and of what onnx.reference computes."""
-    built = build(case, DType.float64)
-    inputs = list(built.feeds)
-    for value, array in zip(built.outputs, reference(built.outputs, inputs)(built.feeds), strict=True):
+    built = build(case, DType.float32)
+    results = reference(built.outputs, list(built.feeds))(built.feeds)
+    for value, array in zip(built.outputs, results, strict=True):
         assert (value.dtype.numpy, value.shape) == (array.dtype, array.shape), "differs from onnx.reference"
     if case.operator.domain:
         return  # ONNX has no schema for it; check_onnxruntime compares
-    model = to_onnx(built.outputs, inputs)
+    _check_onnx_inference(built)
+    _check_onnx_inference(build(case, DType.float64))
+
+
+def _check_onnx_inference(built: Built) -> None:
+    model = to_onnx(built.outputs, list(built.feeds))
     onnx.checker.check_model(model, full_check=True)
     for output in model.graph.output:
         output.ClearField("type")  # to be inferred anew
@@ -211,17 +217,21 @@ def check_types(case: Case) -> None:
 
 
 def check_evaluate(case: Case) -> None:
-    """The record's numpy function computes what onnx.reference does, in the same dtype."""
+    """The record's numpy function computes what onnx.reference does: the dtype in float32, the numbers in float64."""
+    for result, want in _evaluated_both_ways(case, DType.float32):
+        assert (result.dtype, result.shape) == (want.dtype, want.shape)
+    for result, want in _evaluated_both_ways(case, DType.float64):
+        np.testing.assert_allclose(result, want, rtol=1e-12, atol=1e-14)
+
+
+def _evaluated_both_ways(case: Case, floats: DType) -> list[tuple[Array, Array]]:
     assert case.operator.evaluate is not None
-    built = build(case, DType.float64)
+    built = build(case, floats)
     node = built.outputs[0].node
     assert node is not None
-    arrays = [None if array is None else _as_float(array, DType.float64) for array in case.sample.inputs]
+    arrays = [None if array is None else _as_float(array, floats) for array in case.sample.inputs]
     results = _tuple(case.operator.evaluate(*arrays, **node.attributes))
-    expected = reference(built.outputs, list(built.feeds))(built.feeds)
-    for result, value, want in zip(results, built.outputs, expected, strict=True):
-        assert np.asarray(result).dtype == value.dtype.numpy
-        np.testing.assert_allclose(result, want, rtol=1e-12, atol=1e-14, strict=True)
+    return list(zip(results, reference(built.outputs, list(built.feeds))(built.feeds), strict=True))
 
 
 def _tuple(result: Any) -> tuple[Array, ...]:
@@ -274,28 +284,39 @@ def check_gradient(case: Case) -> None:
             _assert_refused(built, outputs)
             continue
         a = adjoint(built, outputs)
-        objective = [op.ReduceSum(y * dy, keepdims=0) for y, dy in zip(outputs, a.dys, strict=True)]
-        _compare_directions(case, _sum(objective), a.gradients, a.wrt, a.feeds)
+        objective = _weighted_sum(zip(outputs, a.dys, strict=True))
+        _compare_directions(case, objective, a.gradients, a.wrt, a.feeds)
 
 
 def check_second_order(case: Case) -> None:
     """The gradient of Σ u·gradient, by the inputs and by dy, equals central differences of the gradient."""
     built = build(case, DType.float64)
-    outputs = built.float_outputs
-    if not outputs or not built.differentiable or _is_refused(built):
+    if not built.float_outputs or not built.differentiable or _is_refused(built):
         return
-    a = adjoint(built, outputs)
-    present = [(value, gradient) for value, gradient in zip(a.wrt, a.gradients, strict=True) if gradient is not None]
-    if not present:
-        return
+    a = adjoint(built, built.float_outputs)
+    objective = second_objective(case, a)
+    if objective is not None:
+        wrt = [*a.wrt, *a.dys]
+        _compare_directions(case, objective, gradients([objective], wrt), wrt, a.feeds)
+
+
+def second_objective(case: Case, a: Adjoint) -> Value | None:
+    """Σ u·gradient over all gradients, None when there are none. The random weights u are inputs added to the feeds."""
     generator = case.generator
-    objective = []
-    for value, gradient in present:
-        weights = constant(generator.uniform(0.5, 1.5, a.feeds[value].shape))
-        objective.append(op.ReduceSum(gradient * weights, keepdims=0))
-    total = _sum(objective)
-    wrt = [*a.wrt, *a.dys]
-    _compare_directions(case, total, gradients([total], wrt), wrt, a.feeds)
+    weighted = []
+    for index, (value, gradient) in enumerate(zip(a.wrt, a.gradients, strict=True)):
+        if gradient is not None:
+            weights = graph_input(f"u{index}", gradient.dtype, gradient.shape)
+            a.feeds[weights] = generator.uniform(0.5, 1.5, a.feeds[value].shape).astype(gradient.dtype.numpy)
+            weighted.append((gradient, weights))
+    return _weighted_sum(weighted) if weighted else None
+
+
+def _weighted_sum(terms: Iterable[tuple[Value, Value]]) -> Value:
+    """The sum of all products, in the widest of their dtypes."""
+    sums = [op.ReduceSum(value * weights, keepdims=0) for value, weights in terms]
+    widest = DType.float64 if any(term.dtype is DType.float64 for term in sums) else sums[0].dtype
+    return functools.reduce(lambda a, b: a + b, [cast(term, widest) for term in sums])
 
 
 def _compare_directions(
@@ -342,29 +363,30 @@ def _assert_refused(built: Built, outputs: Sequence[Value]) -> None:
     raise AssertionError("an input without a known derivative was differentiated")
 
 
-def _sum(values: Sequence[Value]) -> Value:
-    return functools.reduce(lambda a, b: a + b, values)
-
-
 # Kernels
 
 
-def forward_and_gradients(built: Built) -> tuple[list[Value], dict[Value, Array]]:
-    """Every output and every gradient, with the feeds they need."""
+def with_derivatives(built: Built) -> tuple[list[Value], dict[Value, Array]]:
+    """Every output, every gradient, and every second derivative that the sample asks for, with the feeds they need."""
     outputs = built.float_outputs
     if not outputs or not built.differentiable or _is_refused(built):
         return list(built.outputs), dict(built.feeds)
     a = adjoint(built, outputs)
-    return [*built.outputs, *(gradient for gradient in a.gradients if gradient is not None)], a.feeds
+    values = [*built.outputs, *(gradient for gradient in a.gradients if gradient is not None)]
+    objective = second_objective(built.case, a) if built.case.sample.second_order else None
+    if objective is not None:
+        second = gradients([objective], [*a.wrt, *a.dys])
+        values += [gradient for gradient in second if gradient is not None]
+    return values, a.feeds
 
 
 def check_onnxruntime(case: Case) -> None:
-    """ONNX Runtime's float32 forward and gradient equal onnx.reference in float64 at the same point."""
+    """ONNX Runtime's float32 values and derivatives equal onnx.reference in float64 at the same point."""
     single = build(case, DType.float32)
-    values, feeds = forward_and_gradients(single)
+    values, feeds = with_derivatives(single)
     results = onnxruntime_cpu(values, list(feeds))(feeds)
     double = build(_rounded(case), DType.float64)
-    wide_values, wide_feeds = forward_and_gradients(double)
+    wide_values, wide_feeds = with_derivatives(double)
     # the dys of both are the same numbers up to rounding
     narrow = iter(feeds.values())
     wide_feeds = {value: _as_float(next(narrow), DType.float64) for value in wide_feeds}
@@ -401,5 +423,5 @@ def check_symbolic(case: Case) -> bool:
 
 
 def _evaluated(built: Built) -> list[Array]:
-    values, feeds = forward_and_gradients(built)
+    values, feeds = with_derivatives(built)
     return reference(values, list(feeds))(feeds)
