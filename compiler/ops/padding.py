@@ -23,7 +23,7 @@ from ..ir import (
 )
 from .inference import normalize_axes
 from .shape_values import dims_of
-from .shapes import shape_of
+from .shapes import zeros_like
 from .slicing import pad_zeros, reverse, take
 
 Widths = list[tuple[Dim, Dim]]
@@ -130,8 +130,7 @@ def _fill_gradient(d: Derivative) -> Value | None:
     """The sum of dy over the border: what is one after padding zeros with ones."""
     if d.attribute("mode") != "constant":
         return None
-    zeros = op.Expand(constant(0, d.x.dtype), shape_of(d.x))
-    border = op.Pad(zeros, d.b, constant(1, d.x.dtype), *d.inputs[3:], mode="constant")
+    border = op.Pad(zeros_like(d.x), d.b, constant(1, d.x.dtype), *d.inputs[3:], mode="constant")
     return op.ReduceSum(d.dy * border, keepdims=0)
 
 

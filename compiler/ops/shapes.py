@@ -44,6 +44,11 @@ def shape_of(value: Value) -> Value:
     return op.Shape(value)
 
 
+def zeros_like(value: Value) -> Value:
+    """Zeros of the value's type; a scalar expanded, so that no file holds them."""
+    return op.Expand(constant(0, value.dtype), shape_of(value))
+
+
 def reshape(value: Value, shape: Sequence[Dim], *sources: Value) -> Value:
     """Reshape to `shape`: by a constant while one unknown size follows from the others, else by arithmetic on the
     shapes of `value` and `sources`, where every further symbol must be an axis."""

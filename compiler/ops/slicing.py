@@ -28,7 +28,7 @@ from ..ir import (
 )
 from .inference import normalize_axes, normalize_axis, require_same_dtype
 from .shape_values import dims_of, shape_value
-from .shapes import reshape, shape_of
+from .shapes import reshape, zeros_like
 
 FAR: Final = 2**31 - 1
 """Positions at or beyond this mean the end of the axis, as exporters write `x[a:]`."""
@@ -237,7 +237,7 @@ def _split_gradient(d: Derivative) -> Value:
     given = [index for index, dy in enumerate(d.dys) if dy is not None]
     if len(given) == 1:
         return _place(d, axis, given[0])
-    parts = [_zeros_like(out) if dy is None else dy for out, dy in zip(d.node.outputs, d.dys, strict=True)]
+    parts = [zeros_like(out) if dy is None else dy for out, dy in zip(d.node.outputs, d.dys, strict=True)]
     return op.Concat(*parts, axis=axis)
 
 
@@ -252,10 +252,6 @@ def _place(d: Derivative, axis: int, index: int) -> Value:
         if number != index:
             side[axis] = side[axis] + output.shape[axis]
     return pad_zeros(dy, before, after, d.x, *d.node.outputs)
-
-
-def _zeros_like(value: Value) -> Value:
-    return op.Expand(constant(0, value.dtype), shape_of(value))
 
 
 def _evaluate_split(
