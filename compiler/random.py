@@ -106,7 +106,7 @@ def normal(key: Value, extent: Extent, mean: float = 0.0, standard_deviation: fl
     """float32 from the normal distribution, by Box and Muller's transform, one of the pair (Ann. Math. Stat. 29, 1958).
 
     √(−2 ln u)·cos(2πv). u has full relative precision near 0, so the tails are right to 9 standard deviations;
-    an inverse of the distribution function on a float32 argument ends at 5.
+    an inverse of the distribution function on a float32 argument ends at 5.4.
     """
     radius = op.Sqrt(op.Log(uniform(key, extent)) * (-2 * standard_deviation**2))
     angle = _signed(key * _constant(_odd("angle")), extent, math.pi)
