@@ -8,6 +8,7 @@ from ..ir import Array, Call, Derivative, DType, Operator, Sample, TensorType, V
 from .cast import cast
 from .inference import broadcast, normalize_axis, require_float, require_same_dtype
 from .reduction import count
+from .shapes import shape_of
 
 
 def _infer(call: Call) -> list[TensorType]:
@@ -65,7 +66,7 @@ def _by_x(d: Derivative) -> Value:
         result = (g - op.ReduceMean(g, axes, keepdims=1) - normalized * along) * inverse
     size = count(d.x, axes)
     if dmean is not None:
-        part = dmean / _in(size, dtype)
+        part = op.Expand(dmean / _in(size, dtype), shape_of(d.x))
         result = part if result is None else result + part
     if dinverse is not None:
         part = normalized * (dinverse * inverse * inverse / _in(size, dtype))
