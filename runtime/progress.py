@@ -183,4 +183,9 @@ def describe_summary(summary: Summary) -> list[str]:
 
 def describe_metrics(metrics: Metrics | dict[str, float]) -> str:
     """`loss 0.1234  accuracy 0.9876`; matrices are left to the summary file."""
-    return "  ".join(f"{name} {value:.4f}" for name, value in metrics.items() if isinstance(value, float))
+    return "  ".join(f"{name} {_number(value)}" for name, value in metrics.items() if isinstance(value, float))
+
+
+def _number(value: float) -> str:
+    """Four decimals, or three significant digits of what would read 0.0000."""
+    return f"{value:.4f}" if value == 0 or not abs(value) < 5e-4 else f"{value:.2e}"

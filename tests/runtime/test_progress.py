@@ -13,7 +13,7 @@ from netwright.runtime.callbacks import EpochDone, RunStarted, StepDone
 from netwright.runtime.checkpoint import Position
 from netwright.runtime.errors import EnvironmentProblem
 from netwright.runtime.metrics_file import MetricsFile, forget_after
-from netwright.runtime.progress import Clock, PlainProgress, RichProgress, terminal_progress
+from netwright.runtime.progress import Clock, PlainProgress, RichProgress, describe_metrics, terminal_progress
 from netwright.runtime.summary import jsonable
 from netwright.runtime.trainer import train
 
@@ -72,6 +72,11 @@ def test_a_bar_that_is_closed_before_it_started() -> None:
     progress.on_step(StepDone(0, 1, 1, 1, 0.0, {}))
     progress.on_notice("nothing to draw on")
     progress.close()
+
+
+def test_small_numbers_stay_readable() -> None:
+    metrics = {"loss": 1.234e-5, "zero": 0.0, "mean": 0.51239, "nothing": float("nan"), "table": [[1]]}
+    assert describe_metrics(metrics) == "loss 1.23e-05  zero 0.0000  mean 0.5124  nothing nan"
 
 
 def test_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
