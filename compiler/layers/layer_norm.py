@@ -10,7 +10,7 @@ from netwright.schema import spec_field
 
 from ..initializers import Ones, Zeros
 from ..ir import Value, constant
-from ..ops import op
+from ..ops import apply
 from .base import Layer, LayerContext
 from .checks import feature_axis, require_float, static_sizes
 
@@ -41,4 +41,4 @@ class LayerNorm(Layer):
             else constant(np.ones(shape), x.dtype)
         )
         bias = context.parameter("bias", shape, Zeros(), fan_in=size, fan_out=size) if self.bias else None
-        return op.LayerNormalization(x, scale, bias, axis=axis, epsilon=self.epsilon)
+        return apply("LayerNormalization", x, scale, bias, axis=axis, epsilon=self.epsilon)[0]

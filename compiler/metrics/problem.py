@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from ..errors import BuildError
-from ..ir import DType, SymbolicDim, TensorType, Value, constant
+from ..ir import DType, TensorType, Value, constant, product
 from ..ops import op
 from ..ops.cast import cast
-
-_SCALAR = np.array([], dtype=np.int64)  # the target shape of a scalar
+from ..ops.shape_values import shape_value
 
 
 def is_categorical(output: TensorType, target: TensorType) -> bool:
@@ -58,15 +55,7 @@ def total(value: Value) -> Value:
 
 def count(value: Value) -> Value:
     """How many numbers a value has, as a float32 scalar; a constant once a session fixes the symbolic axes."""
-    fixed = 1
-    symbolic = []
-    for axis, dim in enumerate(value.shape):
-        if isinstance(dim, SymbolicDim):
-            size = cast(op.Shape(value, start=axis, end=axis + 1), DType.float32)
-            symbolic.append(op.Reshape(size, _SCALAR))
-        else:
-            fixed *= dim
-    number = constant(float(fixed), DType.float32)
-    for size in symbolic:
-        number = size * number
-    return number
+    size = product(value.shape)
+    if isinstance(size, int):
+        return constant(float(size), DType.float32)
+    return op.Squeeze(cast(shape_value((size,), value), DType.float32), [0])

@@ -39,11 +39,10 @@ class SGD(Optimizer):
         self, parameter: Value, gradient: Value, slots: Mapping[str, Value], rate: Value, step: Value
     ) -> tuple[Value, Mapping[str, Value]]:
         del step
-        if not self.momentum:
-            kept = parameter * (1 - rate * self.weight_decay) if self.weight_decay else parameter
-            return kept - gradient * rate, {}
-        if self.weight_decay:
+        if self.weight_decay:  # not folded into w · (1 − rate · decay), whose rounding would bias small decays
             gradient = gradient + parameter * self.weight_decay
+        if not self.momentum:
+            return parameter - gradient * rate, {}
         return momentum_update(parameter, gradient, slots[VELOCITY], rate, self.momentum, nesterov=self.nesterov)
 
 

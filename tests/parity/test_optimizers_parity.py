@@ -1,0 +1,136 @@
+"""Every optimizer equals PyTorch's for 20 updates, to 1e-5 relative, also when the rate changes between them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+from support.pytorch import import_torch
+from support.running import Program, fixed_input
+
+from netwright.compiler import optimizers
+from netwright.compiler.ir import Array
+from netwright.compiler.optimizers import Optimizer
+
+torch = import_torch()
+
+UPDATES = 20
+SHAPE = (7, 5)
+
+
+@dataclass(frozen=True)
+class Case:
+    optimizer: Optimizer
+    expected: Callable[[list[Any]], Any]
+    """Makes torch's optimizer; the rate is set by the test before each update."""
+    rate: float = 0.01
+    gradients: str = "random"
+
+    def gradient(self, number: int) -> Array:
+        random = np.random.default_rng(number if self.gradients == "random" else 0)
+        scale = {"random": 1.0, "constant": 1.0, "tiny": 1e-6, "zero": 0.0}[self.gradients]
+        return (random.normal(size=SHAPE) * scale).astype(np.float32)
+
+
+def sgd(**settings: Any) -> Callable[[list[Any]], Any]:
+    return lambda parameters: torch.optim.SGD(parameters, **settings)
+
+
+CASES = {
+    "sgd": [
+        Case(optimizers.SGD(), sgd()),
+        Case(optimizers.SGD(weight_decay=0.1), sgd(weight_decay=0.1)),
+        Case(optimizers.SGD(momentum=0.8), sgd(momentum=0.8)),
+        Case(
+            optimizers.SGD(momentum=0.8, nesterov=True, weight_decay=0.1),
+            sgd(momentum=0.8, nesterov=True, weight_decay=0.1),
+        ),
+    ],
+    "momentum": [Case(optimizers.Momentum(), sgd(momentum=0.9))],
+    "nesterov": [Case(optimizers.Nesterov(momentum=0.7), sgd(momentum=0.7, nesterov=True))],
+    "adagrad": [
+        Case(optimizers.Adagrad(), torch.optim.Adagrad),
+        Case(optimizers.Adagrad(), torch.optim.Adagrad, gradients="zero"),
+        Case(
+            optimizers.Adagrad(initial_accumulator=0.1, epsilon=1e-3),
+            lambda p: torch.optim.Adagrad(p, initial_accumulator_value=0.1, eps=1e-3),
+        ),
+    ],
+    "adadelta": [
+        Case(optimizers.Adadelta(), torch.optim.Adadelta, rate=1.0),
+        Case(optimizers.Adadelta(), torch.optim.Adadelta, rate=1.0, gradients="tiny"),
+        Case(optimizers.Adadelta(rho=0.5, epsilon=1e-4), lambda p: torch.optim.Adadelta(p, rho=0.5, eps=1e-4)),
+    ],
+    "rmsprop": [
+        Case(optimizers.RMSProp(), torch.optim.RMSprop),
+        Case(optimizers.RMSProp(rho=0.9), lambda p: torch.optim.RMSprop(p, alpha=0.9), gradients="tiny"),
+        Case(optimizers.RMSProp(momentum=0.9), lambda p: torch.optim.RMSprop(p, momentum=0.9)),
+        Case(
+            optimizers.RMSProp(centered=True, momentum=0.5, epsilon=1e-4),
+            lambda p: torch.optim.RMSprop(p, centered=True, momentum=0.5, eps=1e-4),
+        ),
+    ],
+    "adam": [
+        Case(optimizers.Adam(), torch.optim.Adam),
+        Case(optimizers.Adam(), torch.optim.Adam, gradients="tiny"),
+        Case(optimizers.Adam(), torch.optim.Adam, gradients="zero"),
+        Case(
+            optimizers.Adam(beta1=0.0, beta2=0.9, epsilon=1e-3),
+            lambda p: torch.optim.Adam(p, betas=(0.0, 0.9), eps=1e-3),
+        ),
+    ],
+    "adamw": [
+        Case(optimizers.AdamW(), torch.optim.AdamW),
+        Case(optimizers.AdamW(weight_decay=0.5), lambda p: torch.optim.AdamW(p, weight_decay=0.5)),
+        Case(optimizers.AdamW(weight_decay=0), lambda p: torch.optim.AdamW(p, weight_decay=0)),
+    ],
+}
+
+
+def all_cases() -> list[Any]:
+    return [pytest.param(case, id=f"{kind}-{i}") for kind in CASES for i, case in enumerate(CASES[kind])]
+
+
+@pytest.mark.parametrize("kind", list(Optimizer.registry))
+def test_every_optimizer_has_a_case(kind: str) -> None:
+    assert CASES[kind]
+
+
+def program(optimizer: Optimizer) -> Program:
+    """(parameter, gradient, rate, step, slots…) -> (parameter, slots…)."""
+    parameter, gradient = (fixed_input(name, np.zeros(SHAPE, np.float32)) for name in ("parameter", "gradient"))
+    rate, step = (fixed_input(name, np.float32(0)) for name in ("rate", "step"))
+    slots = {name: fixed_input(name, np.zeros(SHAPE, np.float32)) for name in optimizer.slots()}
+    following, next_slots = optimizer.update(parameter, gradient, slots, rate, step)
+    assert list(next_slots) == list(slots)
+    return Program([parameter, gradient, rate, step, *slots.values()], [following, *next_slots.values()])
+
+
+@pytest.mark.parametrize("case", all_cases())
+def test_twenty_updates_are_those_of_pytorch(case: Case) -> None:
+    update = program(case.optimizer)
+    start = np.random.default_rng(99).normal(size=SHAPE).astype(np.float32)
+    parameter = start
+    slots = [np.full(SHAPE, value, np.float32) for value in case.optimizer.slots().values()]
+    reference = torch.tensor(parameter, requires_grad=True)
+    optimizer = case.expected([reference])
+    for number in range(1, UPDATES + 1):
+        gradient = case.gradient(number)
+        rate = case.rate / (1 + number // 10)
+        parameter, *slots = update(parameter, gradient, np.float32(rate), np.float32(number), *slots)
+        reference.grad = torch.tensor(gradient)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        optimizer.step()
+        expected = reference.detach().numpy()
+        assert parameter.dtype == expected.dtype
+        assert distance(parameter, expected) <= 1e-6 * distance(expected, 0)
+        # The way gone is compared as well, so that a small rate hides nothing; the parameter's own rounding is allowed.
+        assert distance(parameter, expected) <= 1e-5 * distance(expected, start) + 1e-7 * distance(expected, 0)
+
+
+def distance(a: Any, b: Any) -> float:
+    return float(np.linalg.norm(np.asarray(a, np.float64) - np.asarray(b, np.float64)))

@@ -1,0 +1,64 @@
+"""A `LayerContext` outside any network: parameters are inputs with random values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from netwright.compiler import random
+from netwright.compiler.initializers import Initializer
+from netwright.compiler.ir import Array, DType, Value, constant, graph_input
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a layer said about a parameter."""
+
+    shape: tuple[int, ...]
+    initializer: Initializer
+    fan_in: int
+    fan_out: int
+    regularized: bool
+
+
+@dataclass
+class RecordingContext:
+    """Gives layers what they ask for, and remembers it."""
+
+    training: bool = False
+    asked: dict[str, Asked] = field(default_factory=dict)
+    values: dict[str, Value] = field(default_factory=dict)
+    statistics: dict[str, Value] = field(default_factory=dict)
+
+    def parameter(
+        self,
+        name: str,
+        shape: tuple[int, ...],
+        initializer: Initializer,
+        *,
+        fan_in: int = 1,
+        fan_out: int = 1,
+        regularized: bool = False,
+        dtype: DType = DType.float32,
+    ) -> Value:
+        self.asked[name] = Asked(shape, initializer, fan_in, fan_out, regularized)
+        return self.values.setdefault(name, graph_input(name, dtype, shape))
+
+    def statistic(self, name: str, shape: tuple[int, ...], initializer: Initializer) -> Value:
+        return self.values.setdefault(name, graph_input(name, DType.float32, shape))
+
+    def update_statistic(self, name: str, value: Value) -> None:
+        self.statistics[name] = value
+
+    def random_key(self, purpose: str = "") -> Value:
+        assert self.training, "layers ask for random numbers only while training"
+        return random.key(constant(np.int64(7)), len(purpose))
+
+    def random_values(self, seed: int = 0) -> dict[str, Array]:
+        """An array for each parameter, none of them special."""
+        generator = np.random.default_rng(seed)
+        return {
+            name: generator.uniform(-1, 1, [int(str(dim)) for dim in value.shape]).astype(value.dtype.numpy)
+            for name, value in self.values.items()
+        }
