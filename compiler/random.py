@@ -28,7 +28,8 @@ from typing import Final, TypeAlias
 import numpy as np
 
 from .errors import BuildError, InternalError
-from .ir import Dim, DType, Shape, Value, constant, op, product, shape_text
+from .ir import Dim, DType, Shape, Value, product, shape_text
+from .ops import constant, op
 
 Extent: TypeAlias = "tuple[int, ...] | Value"
 """How large a random tensor is: a shape, or a value whose shape (it may be symbolic) is taken."""
