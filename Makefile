@@ -1,0 +1,18 @@
+# Every target is a script in .ci/, so that a machine without make can do the same.
+
+.PHONY: check test lint wheel clean
+
+check: ## everything that must hold before a change lands
+	sh .ci/run
+
+test: ## set up .venv and run the tests
+	sh .ci/test
+
+lint: ## style, types and import boundaries, after `make test`
+	sh .ci/lint
+
+wheel: ## build the wheel and run the main job from it, after `make test`
+	sh .ci/wheel
+
+clean: ## remove what the targets made
+	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache examples/node/node_modules
