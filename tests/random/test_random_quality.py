@@ -17,7 +17,7 @@ from netwright.compiler.ir import DType, Graph, graph_input
 from random_reference import Array, session
 from scipy import stats
 
-SEEDS = 80
+SEEDS = 60
 SHAPE = (128, 256)
 STREAMS = (11, 12)
 SIZE = SHAPE[0] * SHAPE[1]
