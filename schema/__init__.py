@@ -5,12 +5,13 @@ optimizers, the runtime its data sources. It knows neither half.
 """
 
 from .described import Described, Registry, entry_kind, spec_field
-from .json_schema import Definitions, describe_fields, described_schema, registry_schema
+from .json_schema import Definitions, as_list, describe_fields, described_schema, registry_schema
 
 __all__ = [
     "Definitions",
     "Described",
     "Registry",
+    "as_list",
     "describe_fields",
     "described_schema",
     "entry_kind",

@@ -10,7 +10,6 @@ A kind is written in YAML in one of three forms, all meaning the same object:
 from __future__ import annotations
 
 import dataclasses
-import functools
 import types
 import typing
 from collections.abc import Iterator, Mapping
@@ -124,11 +123,15 @@ class Described:
         return cls(**{name: _convert(hints[name], value) for name, value in arguments.items()})
 
 
-@functools.cache  # resolving hints is the costliest part of building the schema of a spec
 def field_types(cls: type[Described]) -> Mapping[str, Any]:
     """The fields a person may write, with their resolved type hints, in order of declaration."""
-    hints = typing.get_type_hints(cls)
-    return {f.name: hints[f.name] for f in dataclasses.fields(cls) if f.init and "doc" in f.metadata}
+    if cls not in _FIELD_TYPES:
+        hints = typing.get_type_hints(cls)
+        _FIELD_TYPES[cls] = {f.name: hints[f.name] for f in dataclasses.fields(cls) if f.init and "doc" in f.metadata}
+    return _FIELD_TYPES[cls]
+
+
+_FIELD_TYPES: dict[Any, Mapping[str, Any]] = {}  # resolving hints is the costliest part of building a spec's schema
 
 
 def union_members(hint: Any) -> tuple[Any, ...]:

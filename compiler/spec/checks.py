@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 from jsonschema.validators import extend
+from netwright.schema import as_list
 
 from ..errors import Diagnostic
 from .positions import Path, Positions
@@ -18,7 +19,7 @@ from .schema import Families
 from .semantics import check_semantics
 from .settings import NAME_PATTERN
 from .suggest import closest, did_you_mean
-from .wording import a, choices_of, expected, expected_number, family_of, fields, plural, received
+from .wording import a, expected, expected_number, family_of, fields, plural, received
 
 
 def _is_integer(_checker: Any, value: Any) -> bool:
@@ -206,8 +207,11 @@ class _Translator:
             listed = " and ".join(f"'{key}'" for key in needed)
             hint = f"write {value}: {{{', '.join(f'{key}: …' for key in needed)}}}"
             yield self._at(path, f"the {family} '{value}' needs {listed}", hint)
+        elif (before := str(value).partition(":"))[0] in kinds and before[1]:
+            yield self._at(path, f"unknown {family} '{value}'", f"put a space after the ':': {before[0]}: {before[2]}")
         else:
-            yield self._at(path, f"unknown {family} '{value}'", _kind_hint(str(value), list(kinds), family))
+            hint = _text_hint(str(value), ["number"]) or _kind_hint(str(value), list(kinds), family)
+            yield self._at(path, f"unknown {family} '{value}'", hint)
 
     def _wrong_constant(self, violation: _Violation) -> Iterator[Diagnostic]:
         path, wanted, value = violation.path, violation.limit, violation.value
@@ -275,33 +279,45 @@ _NUMBER_WITH_MARKS = re.compile(r"[-+]?[0-9][0-9_,' ]*")
 
 def _value_hint(value: Any, schema: Mapping[str, Any], path: Path) -> str | None:
     """What the author of a value of the wrong type probably meant."""
-    types = schema.get("type", [])
-    numeric = "integer" in types or "number" in types
+    types = as_list(schema.get("type", []))
+    if not path:
+        return "a spec begins with 'netwright: 1'"
     if value is None:
-        return "give it a value, or remove the " + ("'- '" if path and isinstance(path[-1], int) else "key")
-    if isinstance(value, str):
-        return _text_hint(value, types, numeric, choices_of(schema))
+        return "give it a value, or remove the " + ("'- '" if isinstance(path[-1], int) else "key")
+    if isinstance(value, str) and (hint := _text_hint(value, types)):
+        return hint
     if isinstance(value, float) and math.isfinite(value) and "integer" in types and value.is_integer():
         return f"write {int(value)}"
-    if isinstance(value, dict) and "array" in types:
-        return "begin each entry of a list with '- '"
-    if isinstance(value, list) and "object" in types:
-        return "write 'key: value' lines without '- '"
-    if "array" in types and "string" not in types and not isinstance(value, (list, dict)):
-        return f"write [{received(value)}]"
-    return None
-
-
-def _text_hint(value: str, types: Any, numeric: bool, choices: list[Any]) -> str | None:
-    if numeric and _NUMBER_WITH_MARKS.fullmatch(value):
-        return f"write {re.sub(r'[^-+0-9]', '', value)}, without quotes or separators"
-    if numeric and re.fullmatch(r"[-+]?[0-9.]+([eE][-+]?[0-9]+)?", value):
-        return f"write {value} without quotes"
-    if "boolean" in types and value.lower() in ("yes", "on", "y", "no", "off", "n", "true", "false"):
-        meant = "true" if value.lower() in ("yes", "on", "y", "true") else "false"
-        return f"write {meant}"
-    if choices and (close := closest(value, [str(c) for c in choices])):
-        return f"did you mean '{close}'?"
+    if isinstance(value, dict):
+        return "begin each entry of a list with '- '" if "array" in types else None
+    if isinstance(value, list):
+        return _list_hint(value, schema)
     if "array" in types and "string" not in types:
-        return f"write [{value}]"
+        return f"write [{value if isinstance(value, str) else received(value)}]"
+    if types == ["object", "null"] and isinstance(path[-1], str) and "x-shorthand" not in schema:
+        return f"write {path[-1]} alone, or name the field that is meant"
+    return "put it in quotes" if types == ["string"] and schema.keys().isdisjoint(["pattern", "x-expected"]) else None
+
+
+def _list_hint(value: list[Any], schema: Mapping[str, Any]) -> str | None:
+    kinds = schema.get("properties", {}) if "x-family" in schema else {}
+    if len(value) == 2 and isinstance(value[0], str) and value[0] in kinds:
+        return f"write {value[0]}: {received(value[1])}"
+    if kinds or "object" not in as_list(schema.get("type", [])):
+        return None
+    return "write 'key: value' lines without '- '"
+
+
+def _text_hint(value: str, types: list[str]) -> str | None:
+    if "integer" in types or "number" in types:
+        if "number" in types and re.fullmatch(r"[-+]?[0-9]+,[0-9]+", value):
+            return "the decimal sign is '.', not ','"
+        if _NUMBER_WITH_MARKS.fullmatch(value):
+            return f"write {re.sub(r'[^-+0-9]', '', value)}, without quotes or separators"
+        if re.fullmatch(r"[-+]?[0-9.]+([eE][-+]?[0-9]+)?", value):
+            return f"write {value} without quotes"
+        if "number" in types and (percentage := re.fullmatch(r"([0-9]+(\.[0-9]+)?) ?%", value)):
+            return f"write {float(percentage[1]) / 100:g}"
+    if "boolean" in types and value.lower() in ("yes", "on", "y", "no", "off", "n", "true", "false"):
+        return "write true" if value.lower() in ("yes", "on", "y", "true") else "write false"
     return None

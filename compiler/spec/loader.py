@@ -38,7 +38,7 @@ def read_file(path: str | FilePath) -> tuple[Node, list[Diagnostic]]:
     """Read a spec file. Returns what `read_text` does and raises `SpecError` as it does, or when it cannot be read."""
     file = str(path)
     try:
-        with open(path, "rb") as stream:
+        with FilePath(path).open("rb") as stream:
             data = stream.read(MAX_BYTES + 1)
     except FileNotFoundError:
         raise _failure(Place(file, 1, 1), "no such file", _similar_file(FilePath(path))) from None
@@ -218,7 +218,7 @@ class _Composer:
             if merges:
                 merged += self._merge_sources(value, key_place)
             elif not isinstance(key.value, str):
-                self._broken.append(_unusable_key(key, key_place))
+                self._broken.append(_unusable_key(key, value, key_place))
             elif key.value in items:
                 first = keys[key.value].line
                 message = f"the key '{key.value}' is given twice in one mapping, first on line {first}"
@@ -250,9 +250,6 @@ class _Composer:
 
     def _syntax_error(self, error: yaml.YAMLError) -> Diagnostic:
         (line, column), message, hint = explain_syntax_error(error, self._text)
-        rows = self._text.splitlines() or [""]
-        if line >= len(rows):  # the parser noticed at the end of the text, one line below the last
-            line, column = len(rows) - 1, len(rows[-1])
         return _diagnostic(self._at(line, column), message, hint)
 
     def _place(self, event: Any) -> Place:
@@ -262,9 +259,11 @@ class _Composer:
         return Place(self._file, self._line + line, column + (self._column if line == 0 else 1))
 
 
-def _unusable_key(key: Node, place: Place) -> Diagnostic:
+def _unusable_key(key: Node, value: Node, place: Place) -> Diagnostic:
     if isinstance(key.value, (dict, tuple)):
         what = "a mapping" if isinstance(key.value, dict) else "a list"
         return _diagnostic(place, f"a key must be text, received {what}", "put text that holds { or [ in quotes")
     text = "nothing" if key.value is None else str(key.value).lower()
-    return _diagnostic(place, f"a key must be text, received {text}", "put it in quotes")
+    decimals = isinstance(key.value, (int, float)) and value.value is None  # {learning_rate: 0,001}
+    hint = "the decimal sign is '.', not ','" if decimals else "put it in quotes"
+    return _diagnostic(place, f"a key must be text, received {text}", hint)

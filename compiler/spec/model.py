@@ -136,7 +136,7 @@ def _resolve(
     overrides: Sequence[str],
     families: Families | None,
 ) -> Spec:
-    """From the tree as written to the typed spec. A stage that rewrites the tree, Node to Node, belongs before `plain`."""
+    """From the tree as written to the typed spec. Stages that rewrite the tree, Node to Node, belong before `plain`."""
     families = families or installed_families()
     root = apply_overrides(root, overrides)
     tree, positions = root.plain(), Positions(root)

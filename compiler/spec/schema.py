@@ -12,7 +12,7 @@ from typing import Any
 
 from netwright.schema import Definitions, Registry, described_schema
 
-from .settings import NAME, NAME_PATTERN, REFERENCES, DataSettings, InputSettings, TrainingSettings
+from .settings import NAME, NAME_PATTERN, REFERENCE, REFERENCES, DataSettings, InputSettings, TrainingSettings
 
 LANGUAGE_VERSION = 1
 
@@ -53,7 +53,7 @@ def installed_families() -> Families:
 
 
 def spec_schema(data_schema: Mapping[str, Any] | None = None, families: Families | None = None) -> dict[str, Any]:
-    """JSON Schema (draft 2020-12) of a spec. `data_schema` is that of `data.source`; without it anything is admitted."""
+    """JSON Schema (draft 2020-12) of a spec. `data_schema` is that of `data.source`; None admits any."""
     families = families or installed_families()
     definitions = Definitions(_common_fields(families))
     for registry in families:
@@ -98,6 +98,7 @@ def spec_schema(data_schema: Mapping[str, Any] | None = None, families: Families
                     "description": "the name of a value, or a layer, or a list of layers",
                     "minItems": 1,
                     "items": layer,
+                    "x-expected": "the name of a value, a layer, or a list of layers",
                     "if": {"type": "object"},
                     "then": layer,
                 },
@@ -117,7 +118,7 @@ def _common_fields(families: Families) -> dict[str, dict[str, dict[str, Any]]]:
         "description": "the value it reads, or a list of them: names of layers or inputs (default: the value before)",
     }
     judged = {
-        "type": "string",
+        **REFERENCE,
         "description": "the value it judges: a layer, input or output (default: the last layer)",
     }
     target = {
@@ -125,7 +126,7 @@ def _common_fields(families: Families) -> dict[str, dict[str, dict[str, Any]]]:
         "description": "what it compares with: a column of the data, or an input (default: that of its kind)",
     }
     weight = {"type": "number", "exclusiveMinimum": 0, "default": 1, "description": "its share in the total loss"}
-    followed = {"type": "string", "description": "the value it judges (default: that of the loss with the same target)"}
+    followed = {**REFERENCE, "description": "the value it judges (default: that of the loss with the same target)"}
     followed_target = {**NAME, "description": "what it compares with (default: the target of the loss)"}
     reported = {**NAME, "description": "the name it is reported by (default: that of its kind)"}
     return {

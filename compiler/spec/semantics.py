@@ -12,6 +12,7 @@ from .entries import (
     LOSS_CONNECTIONS,
     METRIC_CONNECTIONS,
     Entry,
+    Output,
     Reference,
     name_layers,
     read_entries,
@@ -80,7 +81,10 @@ class _Checker:
 
     def _is_sound(self, entry: Entry | None) -> bool:
         """Whether the schema found nothing wrong in an entry."""
-        return entry is not None and not any(path[: len(entry.path)] == entry.path for path in self._broken)
+        if entry is None:
+            return False
+        whole = entry.path[:-1] if isinstance(entry.path[-1], str) else entry.path
+        return not any(path == whole or path[: len(entry.path)] == entry.path for path in self._broken)
 
     def _is_nameable(self, entry: Entry | None) -> bool:
         """Whether others may refer to a layer: by the name it was given, or by that of a kind that exists."""
@@ -105,8 +109,8 @@ class _Checker:
         for name in self._inputs:
             self._claim(name, "input", ("inputs", name), taken)
         for loss in self._losses:
-            target = loss.connections.get("target")
-            if isinstance(target, str) and target not in taken:  # losses may share a target, or use an input as one
+            target = target_of(loss, self._families.losses)
+            if target is not None and target not in taken:  # losses may share a target, or use an input as one
                 self._claim(target, "target", (*loss.path, "target"), taken)
         layers = [*self._network, *(entry for output in self._outputs for entry in output.entries)]
         for entry in layers:
@@ -140,7 +144,7 @@ class _Checker:
 
     def _check_metric_names(self, taken: dict[str, tuple[str, Path]]) -> None:
         seen: dict[str, Path] = {}
-        for metric in self._metrics:
+        for metric in filter(self._is_sound, self._metrics):
             name = self._metric_name(metric)
             path = (*metric.path, "name") if metric.given_name else metric.path
             if name in seen:
@@ -169,9 +173,9 @@ class _Checker:
                 continue
             references = entry.references()
             if references is None and index == 0 and len(self._inputs) > 1:
-                choices = " or ".join(self._inputs)
+                choices = ", or ".join(f"'from: {name}'" for name in self._inputs)
                 message = f"there are {len(self._inputs)} inputs, so the first layer must say which it reads"
-                self._add(entry.path, message, f"add 'from: {choices}'")
+                self._add(entry.path, message, f"add {choices}")
             for reference in references or []:
                 self._check_reference(reference, known, own=name, later=defined)
             if name is not None and self._is_nameable(entry):
@@ -185,7 +189,7 @@ class _Checker:
         layers = iter(own)
         for output in self._outputs:
             if output.reference is not None:
-                self._check_reference(Reference(output.reference, output.path), known, own=None, later=defined)
+                self._check_output_reference(output, output.reference, known, defined)
             for _ in output.entries:
                 entry, name = next(layers)
                 for reference in (entry.references() if entry else None) or []:
@@ -193,6 +197,13 @@ class _Checker:
                 if name is not None and self._is_nameable(entry):
                     known = known | {name}
         return known | {output.name for output in self._outputs}
+
+    def _check_output_reference(self, output: Output, name: str, known: set[str], later: dict[str, int]) -> None:
+        if name not in known and name not in later and name in self._families.layers:
+            message = f"there is no value named '{name}'"
+            self._add(output.path, message, f"to apply the layer, write {output.name}: {{{name}: {{}}}}")
+        else:
+            self._check_reference(Reference(name, output.path), known, own=None, later=later)
 
     def _defined(self, entries: list[Entry | None], names: list[str | None]) -> dict[str, int]:
         """Name -> line of the layer that makes the value."""

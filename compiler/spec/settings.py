@@ -27,7 +27,13 @@ NAME_PATTERN = "^[A-Za-z_][A-Za-z0-9_-]*$"
 NAME: dict[str, Any] = {"type": "string", "pattern": NAME_PATTERN}
 """Names become tensor names in every host language."""
 
-REFERENCES: dict[str, Any] = {"type": ["string", "array"], "items": {"type": "string"}, "minItems": 1}
+REFERENCE: dict[str, Any] = {"type": "string", "x-expected": "the name of a value"}
+REFERENCES: dict[str, Any] = {
+    "type": ["string", "array"],
+    "items": REFERENCE,
+    "minItems": 1,
+    "x-expected": "the name of a value, or a list of names",
+}
 
 DEFAULT_OPTIMIZER = "adam"
 
@@ -38,7 +44,7 @@ def one_or_list_of(family: str) -> dict[str, Any]:
     return {
         "type": ["string", "object", "array"],
         "if": {"type": "array"},
-        "then": {"items": reference},
+        "then": {"items": reference, "minItems": 1},
         "else": reference,
     }
 

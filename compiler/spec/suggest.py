@@ -27,6 +27,9 @@ _ELSEWHERE = {
     "l1_loss": "absolute_error",
     "cross_entropy": "categorical_cross_entropy",
     "softmax_cross_entropy": "categorical_cross_entropy",
+    "crossentropy": "categorical_cross_entropy",
+    "cross_entropy_loss": "categorical_cross_entropy",
+    "sparse_categorical_crossentropy": "categorical_cross_entropy",
     "bce": "binary_cross_entropy",
     "nll": "negative_log_likelihood",
     "rms_prop": "rmsprop",
@@ -55,6 +58,11 @@ _ELSEWHERE = {
     "dataset": "data",
     "val": "validation",
     "version": "netwright",
+    "acc": "accuracy",
+    "val_acc": "accuracy",
+    "val_accuracy": "accuracy",
+    "val_loss": "loss",
+    "validation_loss": "loss",
 }
 
 

@@ -92,6 +92,8 @@ def expected_number(schema: Mapping[str, Any]) -> str:
 
 def expected(schema: Mapping[str, Any], *, many: bool = False) -> str:
     """What a schema admits: `a positive integer`, `a list of names or a mapping`; in the plural with `many`."""
+    if "x-expected" in schema:
+        return str(schema["x-expected"])
     if family := family_of(schema):
         return plural(family) if many else a(family)
     families = _families(schema)
@@ -159,4 +161,7 @@ def _number(kind: str, schema: Mapping[str, Any], many: bool) -> str:
 
 
 def _or(words: list[str]) -> str:
-    return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " or " + words[-1]
+    if len(words) == 1:
+        return words[0]
+    last = ", or " if any(" or " in word or " and " in word for word in words) else " or "
+    return ", ".join(words[:-1]) + last + words[-1]

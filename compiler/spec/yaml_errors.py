@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import yaml
 
 # The parser's words (libyaml first; PyYAML's own parser where it differs) -> what is wrong, what to do about it.
@@ -50,22 +52,36 @@ def explain_syntax_error(error: yaml.YAMLError, text: str) -> tuple[tuple[int, i
     problem = str(getattr(error, "problem", None) or error)
     context = str(getattr(error, "context", None) or "")
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    place = (mark.line, mark.column) if mark is not None else (0, 0)
+    place = _inside(text, mark.line, mark.column) if mark is not None else (0, 0)
 
     start = getattr(error, "context_mark", None)
     if "quoted scalar" in context and "end of" in problem and start is not None:
         return (start.line, start.column), "the quote that begins here is never closed", "add the closing quote"
     if "cannot start any token" in problem:
         return place, *_bad_start(_character(text, place))
+    entry = re.match(r"\s*(-[A-Za-z_]\S*)", _row(text, place[0]))
+    if entry is not None:
+        column = entry.start(1)
+        return (place[0], column), f"'{entry[1]}' is text, not an entry of a list", "put a space after the '-'"
     for words, message, hint in _EXPLANATIONS:
         if words in problem:
             return place, message, hint
     return place, f"is not valid YAML: {problem}", None
 
 
-def _character(text: str, place: tuple[int, int]) -> str:
+def _inside(text: str, line: int, column: int) -> tuple[int, int]:
+    """The place, or the end of the last line when the parser noticed only below it."""
+    rows = text.splitlines() or [""]
+    return (line, column) if line < len(rows) else (len(rows) - 1, len(rows[-1]))
+
+
+def _row(text: str, line: int) -> str:
     rows = text.splitlines()
-    row = rows[place[0]] if place[0] < len(rows) else ""
+    return rows[line] if line < len(rows) else ""
+
+
+def _character(text: str, place: tuple[int, int]) -> str:
+    row = _row(text, place[0])
     return row[place[1]] if place[1] < len(row) else ""
 
 

@@ -138,13 +138,13 @@ def test_the_parser_without_libyaml_reads_the_same(monkeypatch: pytest.MonkeyPat
         ("a: @b\n", "a.yaml:1:4: a value cannot begin with '@'\n  hint: put it in quotes"),
         (
             "a: b: c\n",
-            "a.yaml:1:5: a ':' cannot stand here\n  hint: put text that holds ': ' in quotes, or begin the key on a line"
-            " of its own, indented like its neighbours",
+            "a.yaml:1:5: a ':' cannot stand here\n  hint: put text that holds ': ' in quotes, or begin the key on a"
+            " line of its own, indented like its neighbours",
         ),
         (
             "a: 1\n b: 2\n",
-            "a.yaml:2:3: a ':' cannot stand here\n  hint: put text that holds ': ' in quotes, or begin the key on a line"
-            " of its own, indented like its neighbours",
+            "a.yaml:2:3: a ':' cannot stand here\n  hint: put text that holds ': ' in quotes, or begin the key on a"
+            " line of its own, indented like its neighbours",
         ),
         (
             "a:\n  b: 1\n c: 2\n",
@@ -157,19 +157,28 @@ def test_the_parser_without_libyaml_reads_the_same(monkeypatch: pytest.MonkeyPat
         ),
         ("a: [1, 2\nb: 3\n", "a.yaml:2:2: expected ',' or ']' here\n  hint: close the list that '[' began"),
         ("a: {b: 1\nc: 3\n", "a.yaml:2:2: expected ',' or '}' here\n  hint: close the mapping that '{' began"),
-        ("a\nb: 1\n", "a.yaml:2:2: a ':' cannot stand here\n  hint: put text that holds ': ' in quotes, or begin the key"
-         " on a line of its own, indented like its neighbours"),
+        (
+            "a\nb: 1\n",
+            "a.yaml:2:2: a ':' cannot stand here\n  hint: put text that holds ': ' in quotes, or begin the key"
+            " on a line of its own, indented like its neighbours",
+        ),
         ("a: 1\nb\n", "a.yaml:2:2: expected a ':' after the key\n  hint: write 'key: value'"),
         ("a: 'b\n", "a.yaml:1:4: the quote that begins here is never closed\n  hint: add the closing quote"),
-        ('a: "\\q"\n', "a.yaml:1:5: unknown escape after '\\' in double quotes\n  hint: use single quotes, where '\\' is"
-         " itself"),
+        (
+            'a: "\\q"\n',
+            "a.yaml:1:5: unknown escape after '\\' in double quotes\n  hint: use single quotes, where '\\' is itself",
+        ),
         ("a: *b\n", "a.yaml:1:4: the alias *b has no anchor &b before it"),
         ("a: &b [*b]\n", "a.yaml:1:8: the alias *b stands inside the value it repeats"),
         ("a: - b\n", "a.yaml:1:4: a '- ' cannot stand here\n  hint: begin the list on the line after its key"),
-        ("a: !python/object:os.system x\n", "a.yaml:1:4: unknown tag '!python/object:os.system'\n  hint: a spec needs"
-         " no tags; remove it"),
-        ("a: !!python/name:os.system x\n", "a.yaml:1:4: unknown tag '!!python/name:os.system'\n  hint: a spec needs no"
-         " tags; remove it"),
+        (
+            "a: !python/object:os.system x\n",
+            "a.yaml:1:4: unknown tag '!python/object:os.system'\n  hint: a spec needs no tags; remove it",
+        ),
+        (
+            "a: !!python/name:os.system x\n",
+            "a.yaml:1:4: unknown tag '!!python/name:os.system'\n  hint: a spec needs no tags; remove it",
+        ),
         ("a: !!set {b: 1}\n", "a.yaml:1:4: unknown tag '!!set'\n  hint: a spec needs no tags; remove it"),
         ("a: !x!y 1\n", "a.yaml:1:4: unknown tag\n  hint: a spec needs no tags; remove it"),
         ("a: !!int x\n", "a.yaml:1:4: is not what its tag !!int says, received 'x'"),
@@ -177,10 +186,15 @@ def test_the_parser_without_libyaml_reads_the_same(monkeypatch: pytest.MonkeyPat
         ("1: a\n", "a.yaml:1:1: a key must be text, received 1\n  hint: put it in quotes"),
         ("true: a\n", "a.yaml:1:1: a key must be text, received true\n  hint: put it in quotes"),
         ("~: a\n", "a.yaml:1:1: a key must be text, received nothing\n  hint: put it in quotes"),
-        ("{a: 1}: b\n", "a.yaml:1:1: a key must be text, received a mapping\n  hint: put text that holds { or [ in quotes"),
+        (
+            "{a: 1}: b\n",
+            "a.yaml:1:1: a key must be text, received a mapping\n  hint: put text that holds { or [ in quotes",
+        ),
         ("[a]: b\n", "a.yaml:1:1: a key must be text, received a list\n  hint: put text that holds { or [ in quotes"),
-        ("a: {<<: 3}\n", "a.yaml:1:5: the merge key << takes a mapping or a list of mappings\n  hint: such as"
-         " '<<: *defaults'"),
+        (
+            "a: {<<: 3}\n",
+            "a.yaml:1:5: the merge key << takes a mapping or a list of mappings\n  hint: such as '<<: *defaults'",
+        ),
         ("a: 9223372036854775808\n", "a.yaml:1:4: the number 9223372036854775808 does not fit in 64 bits"),
         ("a: 1e999\n", "a.yaml:1:4: the number 1e999 does not fit in 64 bits"),
         ("a: " + "9" * 5000, "a.yaml:1:4: the number " + "9" * 30 + "… does not fit in 64 bits"),
@@ -252,12 +266,14 @@ def test_files_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert message("bad.yaml") == "bad.yaml:2:4: is not UTF-8 text: byte 0xff\n  hint: save the file as UTF-8"
     assert message("wide.yaml") == "wide.yaml:1:1: is not UTF-8 text: byte 0xff\n  hint: save the file as UTF-8"
     assert message("large.yaml") == (
-        "large.yaml:1:1: is larger than 10 MB, the most a spec may be\n  hint: keep data and weights in files of their own"
+        "large.yaml:1:1: is larger than 10 MB, the most a spec may be\n"
+        "  hint: keep data and weights in files of their own"
     )
     assert message("digits.yaml/x") == "digits.yaml/x:1:1: cannot be read: not a directory"
     assert message("a\0b") == "a\0b:1:1: cannot be read: embedded null byte"
     assert message("/dev/zero") == (
-        "/dev/zero:1:1: is larger than 10 MB, the most a spec may be\n  hint: keep data and weights in files of their own"
+        "/dev/zero:1:1: is larger than 10 MB, the most a spec may be\n"
+        "  hint: keep data and weights in files of their own"
     )
 
 
@@ -265,7 +281,7 @@ def test_a_file_without_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     def refuse(*_args: object, **_kwargs: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("builtins.open", refuse)
+    monkeypatch.setattr(Path, "open", refuse)
     with pytest.raises(SpecError) as caught:
         read_file("a.yaml")
     assert str(caught.value) == "a.yaml:1:1: cannot be read: permission denied"

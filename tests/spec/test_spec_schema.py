@@ -59,7 +59,12 @@ def test_fields_keep_description_and_default_in_yaml_form(families: Families) ->
 def test_sections_keep_description_and_default(families: Families) -> None:
     sections = spec_schema(None, families)["properties"]
     training = sections["training"]["properties"]
-    assert training["epochs"] == {"type": "integer", "minimum": 1, "default": 10, "description": training["epochs"]["description"]}
+    assert training["epochs"] == {
+        "type": "integer",
+        "minimum": 1,
+        "default": 10,
+        "description": training["epochs"]["description"],
+    }
     assert training["regularization"]["default"] == {}
     assert "default" not in training["optimizer"]
     assert all(field["description"] for field in training.values())
@@ -145,5 +150,6 @@ def test_hints_without_a_schema_are_refused() -> None:
     with pytest.raises(TypeError) as caught:
         describe_fields(Ambiguous)
     assert str(caught.value) == (
-        "the type hint typing.Union[typing.Literal['a'], str] admits one YAML type in two ways; give the field a `schema`"
+        "the type hint typing.Union[typing.Literal['a'], str] admits one YAML type in two ways; "
+        "give the field a `schema`"
     )
