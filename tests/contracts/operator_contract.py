@@ -287,7 +287,7 @@ def check_gradient(case: Case) -> None:
     for outputs in output_choices(built):
         if not outputs or not built.differentiable:
             continue
-        if _is_refused(built):
+        if is_refused(built):
             _assert_refused(built, outputs)
             continue
         a = adjoint(built, outputs)
@@ -298,7 +298,7 @@ def check_gradient(case: Case) -> None:
 def check_second_order(case: Case) -> None:
     """The gradient of Σ u·gradient, by the inputs and by dy, equals central differences of the gradient."""
     built = build(case, DType.float64)
-    if not built.float_outputs or not built.differentiable or _is_refused(built):
+    if not built.float_outputs or not built.differentiable or is_refused(built):
         return
     a = adjoint(built, built.float_outputs)
     objective = second_objective(built, a)
@@ -355,7 +355,7 @@ def _compare_directions(
             np.testing.assert_allclose(exact, numeric, rtol=1e-7, atol=1e-8, err_msg=f"by {value!r}")
 
 
-def _is_refused(built: Built) -> bool:
+def is_refused(built: Built) -> bool:
     """Whether the sample differentiates by an input whose derivative is not known."""
     rules = [built.case.operator.gradient(index) for index, x in enumerate(built.inputs) if x in built.differentiable]
     return any(isinstance(rule, NotDifferentiable) and not rule.stops for rule in rules)
@@ -375,7 +375,7 @@ def _assert_refused(built: Built, outputs: Sequence[Value]) -> None:
 def with_derivatives(built: Built) -> tuple[list[Value], dict[Value, Array]]:
     """Every output, every gradient, and every second derivative that the sample asks for, with the feeds they need."""
     outputs = built.float_outputs
-    if not outputs or not built.differentiable or _is_refused(built):
+    if not outputs or not built.differentiable or is_refused(built):
         return list(built.outputs), dict(built.feeds)
     a = adjoint(built, outputs)
     values = [*built.outputs, *(gradient for gradient in a.gradients if gradient is not None)]

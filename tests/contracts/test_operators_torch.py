@@ -1,0 +1,198 @@
+"""The operators' values and gradients are PyTorch's, in float64, ties and kinks included.
+
+`TORCH` is the table of counterparts; a test says which operators have none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+import operator_contract as contract
+import pytest
+from netwright.compiler.ir import Array, DType, Sample, Value, find
+from operator_contract import Case
+
+torch = pytest.importorskip("torch")
+functional = torch.nn.functional
+
+
+def _reduced(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Reductions take their axes as an input."""
+
+    def run(x: Any, axes: Any = None, keepdims: int = 1, noop_with_empty_axes: int = 0) -> Any:
+        dims = tuple(range(x.ndim)) if axes is None else tuple(int(axis) for axis in axes)
+        return function(x, dims, bool(keepdims))
+
+    return run
+
+
+def _product(x: Any, dims: tuple[int, ...], keep: bool) -> Any:
+    for dim in sorted((dim % x.ndim for dim in dims), reverse=True):
+        x = x.prod(dim, keepdim=keep, dtype=x.dtype)
+    return x
+
+
+def _gemm(a: Any, b: Any, c: Any = None, alpha: float = 1, beta: float = 1, transA: int = 0, transB: int = 0) -> Any:
+    y = alpha * ((a.T if transA else a) @ (b.T if transB else b))
+    return y if c is None else y + beta * c
+
+
+def _fused(a: Any, b: Any, alpha: float = 1, transA: int = 0, transB: int = 0) -> Any:
+    return alpha * ((a.mT if transA else a) @ (b.mT if transB else b))
+
+
+def _layer_norm(x: Any, scale: Any, bias: Any, axis: int, epsilon: float, stash_type: int) -> Any:
+    shape = x.shape[axis:]
+    bias = None if bias is None else bias.expand(shape)
+    return functional.layer_norm(x, shape, scale, bias, epsilon), None, None  # the statistics are ONNX's alone
+
+
+def _cumulative(x: Any, axis: Any, exclusive: int = 0, reverse: int = 0) -> Any:
+    along = int(axis)
+    y = x.flip(along) if reverse else x
+    sums = y.cumsum(along) - (y if exclusive else 0)
+    return sums.flip(along) if reverse else sums
+
+
+def _folded(function: Callable[..., Any]) -> Callable[..., Any]:
+    def run(first: Any, *rest: Any) -> Any:
+        for value in rest:
+            first = function(first, value)
+        return first
+
+    return run
+
+
+TORCH: Final[dict[str, Callable[..., Any]]] = {
+    "Abs": torch.abs,
+    "Add": torch.add,
+    "Ceil": torch.ceil,
+    "Clip": lambda x, low=None, high=None: x if low is None and high is None else torch.clamp(x, low, high),
+    "Cos": torch.cos,
+    "CumSum": _cumulative,
+    "Div": lambda a, b: torch.div(a, b, rounding_mode=None if a.dtype.is_floating_point else "trunc"),
+    "Elu": functional.elu,
+    "Equal": torch.eq,
+    "Erf": torch.erf,
+    "Exp": torch.exp,
+    "Expand": lambda x, shape: x.expand(*np.broadcast_shapes(tuple(x.shape), tuple(shape.tolist()))),
+    "Floor": torch.floor,
+    "FusedMatMul": _fused,
+    "Gelu": functional.gelu,
+    "Gemm": _gemm,
+    "Greater": torch.gt,
+    "GreaterOrEqual": torch.ge,
+    "Identity": lambda x: x.clone(),
+    "IsNaN": torch.isnan,
+    "LayerNormalization": lambda x, scale, bias=None, **attributes: _layer_norm(x, scale, bias, **attributes),
+    "LeakyRelu": lambda x, alpha: functional.leaky_relu(x, alpha),
+    "Less": torch.lt,
+    "LessOrEqual": torch.le,
+    "Log": torch.log,
+    "LogSoftmax": lambda x, axis: functional.log_softmax(x, axis),
+    "MatMul": torch.matmul,
+    "Max": _folded(torch.maximum),
+    "Min": _folded(torch.minimum),
+    "Mod": lambda a, b, fmod: torch.fmod(a, b) if fmod else torch.remainder(a, b),
+    "Mul": torch.mul,
+    "Neg": torch.neg,
+    "Pow": torch.pow,
+    "Reciprocal": torch.reciprocal,
+    "ReduceL1": _reduced(lambda x, dims, keep: torch.linalg.vector_norm(x, 1, dims, keep)),
+    "ReduceL2": _reduced(lambda x, dims, keep: torch.linalg.vector_norm(x, 2, dims, keep)),
+    "ReduceLogSum": _reduced(lambda x, dims, keep: x.sum(dims, keep).log()),
+    "ReduceLogSumExp": _reduced(torch.logsumexp),
+    "ReduceMax": _reduced(torch.amax),
+    "ReduceMean": _reduced(torch.mean),
+    "ReduceMin": _reduced(torch.amin),
+    "ReduceProd": _reduced(_product),
+    "ReduceSum": _reduced(lambda x, dims, keep: torch.sum(x, dims, keep, dtype=x.dtype)),
+    "ReduceSumSquare": _reduced(lambda x, dims, keep: (x * x).sum(dims, keep)),
+    "Relu": functional.relu,
+    "Round": torch.round,
+    "Selu": lambda x, alpha, gamma: gamma * functional.elu(x, alpha),
+    "Sigmoid": torch.sigmoid,
+    "Sign": torch.sign,
+    "Sin": torch.sin,
+    "Softmax": lambda x, axis: functional.softmax(x, axis),
+    "Softplus": functional.softplus,
+    "Softsign": functional.softsign,
+    "Sqrt": torch.sqrt,
+    "Sub": torch.sub,
+    "Sum": _folded(torch.add),
+    "Tanh": torch.tanh,
+    "ThresholdedRelu": lambda x, alpha: functional.threshold(x, alpha, 0.0),
+    "Transpose": lambda x, perm=None: x.permute(*(perm or reversed(range(x.ndim)))),
+    "Where": torch.where,
+}
+"""Operator -> a torch function of its inputs and attributes."""
+
+CASES = [case for case in contract.all_cases() if case.operator.name in TORCH]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+def test_torch(case: Case) -> None:
+    compare_with_torch(case)
+
+
+def compare_with_torch(case: Case) -> None:
+    """Values and gradients of a case equal those of its counterpart, for the same dy."""
+    built = contract.build(case, DType.float64)
+    node = built.outputs[0].node
+    assert node is not None
+    tensors = [
+        _tensor(case.sample.inputs[i], value, value in built.differentiable) for i, value in enumerate(built.inputs)
+    ]
+    result = TORCH[case.operator.name](*tensors, **node.attributes)
+    results = result if isinstance(result, tuple) else (result,)
+    counterparts = [(y, t) for y, t in zip(built.outputs, results, strict=True) if t is not None]
+    values = contract.reference([y for y, _ in counterparts], list(built.feeds))(built.feeds)
+    for value, (_, tensor) in zip(values, counterparts, strict=True):
+        np.testing.assert_allclose(value, tensor.detach().numpy(), rtol=1e-12, atol=1e-14, strict=True)
+    if not built.float_outputs or contract.is_refused(built):
+        return
+    a = contract.adjoint(built, [y for y, _ in counterparts])
+    objective = sum((t * torch.tensor(a.feeds[dy])).sum() for (_, t), dy in zip(counterparts, a.dys, strict=True))
+    parameters = [t for t in tensors if t is not None and t.requires_grad]
+    if parameters and objective.requires_grad:
+        objective.backward()
+    present = [gradient for gradient in a.gradients if gradient is not None]
+    ours = iter(contract.reference(present, list(a.feeds))(a.feeds) if present else [])
+    for gradient, leaf in zip(a.gradients, parameters, strict=True):
+        have = np.zeros(leaf.shape) if gradient is None else next(ours)
+        want = np.zeros(leaf.shape) if leaf.grad is None else leaf.grad.numpy()
+        np.testing.assert_allclose(have, want, rtol=1e-11, atol=1e-13, strict=True)
+
+
+def _tensor(array: Array | None, value: Value | None, differentiable: bool) -> Any:
+    if array is None or value is None:
+        return None
+    tensor = torch.tensor(array.copy())
+    return tensor.to(torch.float64).requires_grad_(differentiable) if value.dtype.is_float else tensor
+
+
+_KINKS = np.array([[0.0, 1.0, 1.0], [-1.0, 0.0, 2.0]])
+
+AT_KINKS: Final[dict[str, Sample]] = {
+    "Abs": Sample((_KINKS,)),
+    "Relu": Sample((_KINKS,)),
+    "LeakyRelu": Sample((_KINKS,), {"alpha": 0.3}),
+    "Elu": Sample((_KINKS,), {"alpha": 0.7}),
+    "Clip": Sample((_KINKS, np.array(0.0), np.array(1.0)), differentiable=(0,)),
+    "ThresholdedRelu": Sample((_KINKS,), {"alpha": 1.0}),
+    "Max": Sample((_KINKS, np.array([[0.0, 2.0, 1.0], [0.5, 0.0, 1.0]]))),
+    "Min": Sample((_KINKS, np.array([[0.0, 2.0, 1.0], [0.5, 0.0, 1.0]]))),
+    "ReduceMax": Sample((_KINKS, np.array([1]))),
+    "ReduceMin": Sample((_KINKS.round(), np.array([0, 1]))),
+    "ReduceL2": Sample((np.array([[0.0, 0.0], [3.0, 4.0]]), np.array([1]))),
+    "ReduceL1": Sample((_KINKS, np.array([1]))),
+    "ReduceProd": Sample((np.array([[2.0, 0.0, 3.0], [0.0, 0.0, 1.5], [2.0, 4.0, 1.5]]), np.array([1]))),
+    "Pow": Sample((np.array([0.0, 0.0, 0.0, 2.0]), np.array([2.0, 1.0, 0.0, 0.0]))),
+}
+
+
+@pytest.mark.parametrize("name", AT_KINKS)
+def test_torch_at_kinks(name: str) -> None:
+    compare_with_torch(Case(find(name), AT_KINKS[name], 0))
