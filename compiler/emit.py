@@ -11,7 +11,7 @@ from onnx import helper, numpy_helper
 
 from .errors import InternalError
 from .ir import OPSET, DType, Graph, Node, SymbolicDim, Value
-from .ir.names import assign_names
+from .ir.names import assign_names, unique_names
 from .ir.value import Array, Attribute
 
 IR_VERSION: Final = 10  # the ONNX IR version of opset 21
@@ -28,30 +28,30 @@ def emit(
     initializers, and an `Identity` where an output is also an input or has two names.
     """
     weights = dict(initializers or {})
-    proto = _graph(graph, weights)
+    names = assign_names(graph)
+    proto = _graph(graph, weights, names)
     opsets = [helper.make_opsetid("", OPSET)]
-    if any(node.domain == CONTRIB for node in proto.node):
+    if CONTRIB in _domains(graph):
         opsets.append(helper.make_opsetid(CONTRIB, 1))
     model = helper.make_model(proto, opset_imports=opsets, ir_version=IR_VERSION, producer_name="netwright")
     helper.set_model_props(model, {**graph.metadata, **(metadata or {})})
     return model
 
 
-def _graph(graph: Graph, weights: Mapping[str, Array], outer: Mapping[Value, str] | None = None) -> onnx.GraphProto:
-    names = {**assign_names(graph), **(outer or {})}
+def _domains(graph: Graph) -> set[str]:
+    """The operator domains of the graph and of the bodies in it."""
+    bodies = [body for node in graph.nodes() for body in node.attributes.values() if isinstance(body, Graph)]
+    return {node.domain for node in graph.nodes()}.union(*(_domains(body) for body in bodies))
+
+
+def _graph(graph: Graph, weights: Mapping[str, Array], names: Mapping[Value, str]) -> onnx.GraphProto:
     proto = onnx.GraphProto(name=graph.name)
     for value in graph.inputs:
-        if outer and value in outer:
-            continue  # a body's captured value: ONNX finds it in the outer scope by name
         if value.name in weights:
             proto.initializer.append(_weight(value, weights[value.name]))
         else:
             proto.input.append(_value_info(names[value], value))
-    for node in graph.nodes():
-        if node.op_type == "Constant":
-            proto.initializer.append(numpy_helper.from_array(_array(node), names[node.outputs[0]]))
-        else:
-            proto.node.append(_node(node, names))
+    _add_nodes(proto, graph, names, frozenset())
     for name, value in graph.outputs.items():
         if names[value] != name:
             proto.node.append(helper.make_node("Identity", [names[value]], [name], name=f"{name}/Identity"))
@@ -59,7 +59,40 @@ def _graph(graph: Graph, weights: Mapping[str, Array], outer: Mapping[Value, str
     return proto
 
 
-def _node(node: Node, names: Mapping[Value, str]) -> onnx.NodeProto:
+def _add_nodes(proto: onnx.GraphProto, graph: Graph, names: Mapping[Value, str], visible: frozenset[Value]) -> None:
+    """The nodes and constants of a graph; those `visible` are constants that a graph around this one has already."""
+    constants = [node.outputs[0] for node in graph.nodes() if node.op_type == "Constant"]
+    for value in constants:
+        if value not in visible:
+            proto.initializer.append(numpy_helper.from_array(_array(value), names[value]))
+    for node in graph.nodes():
+        if node.op_type != "Constant":
+            proto.node.append(_node(node, names, visible.union(constants)))
+
+
+def _body(
+    body: Graph, names: Mapping[Value, str], captured: Mapping[Value, Value], visible: frozenset[Value]
+) -> onnx.GraphProto:
+    """The graph of an attribute. ONNX finds captured values by name in the graph around it, and tells outputs apart by
+    their position, so they need no public names: an `Identity` is left for those that no node of the body makes."""
+    names = {**names, **{formal: names[actual] for formal, actual in captured.items()}}
+    proto = onnx.GraphProto(name=body.name)
+    proto.input.extend(_value_info(names[value], value) for value in body.inputs if value not in captured)
+    _add_nodes(proto, body, names, visible)
+    taken = set(names.values())
+    listed: set[str] = set()
+    for name, value in body.outputs.items():
+        public = names[value]
+        if value.node is None or value.constant is not None or public in listed:
+            public = next(unique_names(taken, f"{names[value]}/{name}"))
+            proto.node.append(helper.make_node("Identity", [names[value]], [public], name=public))
+            taken.add(public)
+        listed.add(public)
+        proto.output.append(_value_info(public, value))
+    return proto
+
+
+def _node(node: Node, names: Mapping[Value, str], visible: frozenset[Value]) -> onnx.NodeProto:
     # Bodies name their captured values as the node names its trailing inputs; those are no inputs in ONNX.
     captured = {name: _captured(node, body) for name, body in node.attributes.items() if isinstance(body, Graph)}
     count = len(node.inputs) - max((len(values) for values in captured.values()), default=0)
@@ -74,8 +107,7 @@ def _node(node: Node, names: Mapping[Value, str]) -> onnx.NodeProto:
         if name == "captures":
             continue  # ours: how many trailing inputs the bodies take from around the node
         if isinstance(attribute, Graph):
-            outer = {formal: names[actual] for formal, actual in captured[name].items()}
-            proto.attribute.append(helper.make_attribute(name, _graph(attribute, {}, outer)))
+            proto.attribute.append(helper.make_attribute(name, _body(attribute, names, captured[name], visible)))
         else:
             proto.attribute.append(_attribute(name, attribute))
     return proto
@@ -102,10 +134,10 @@ def _attribute(name: str, value: Attribute) -> onnx.AttributeProto:
     return helper.make_attribute(name, value)
 
 
-def _array(node: Node) -> Array:
-    array = node.attribute("value")
-    if not isinstance(array, np.ndarray):
-        raise InternalError(f"the constant {node!r} holds no array")
+def _array(value: Value) -> Array:
+    array = value.constant
+    if array is None:
+        raise InternalError(f"{value!r} holds no array")
     return array
 
 
