@@ -11,9 +11,7 @@ from ..ir import Dim, Value, shape_text
 def require_float(x: Value, path: tuple[str | int, ...] = ()) -> None:
     """Raise BuildError unless x holds floating-point numbers."""
     if not x.dtype.is_float:
-        raise BuildError(
-            f"needs floating-point input, received {x.type}", "declare the input as `dtype: float32`", path
-        )
+        raise BuildError(f"needs floating-point numbers, received {x.type}", "declare the input as float32", path)
 
 
 def feature_axis(axis: int, x: Value, path: tuple[str | int, ...] = ("axis",)) -> int:

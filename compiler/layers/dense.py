@@ -45,7 +45,7 @@ class Dense(Layer):
                 f"needs an axis after the batch, received {shape_text(x.shape)}", "declare a single number as `[1]`"
             )
         require_float(x)
-        (size,) = static_sizes(x.shape[-1:], x, "the last axis of the input of a dense layer")
+        (size,) = static_sizes(x.shape[-1:], x, "the last axis of a dense layer's input")
         shape = (size, self.units)
         weight = context.parameter(
             "weight", shape, self.weight_initializer, fan_in=size, fan_out=self.units, regularized=True

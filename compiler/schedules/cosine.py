@@ -39,8 +39,10 @@ class Cosine(Schedule):
                 f"the warm-up of {warmup} steps leaves nothing of the {total} steps that the schedule lasts",
                 path=("warmup_epochs" if self.warmup_epochs is not None else "warmup_steps",),
             )
-        fraction = op.Clip((step - warmup) / (total - warmup), 0.0, 1.0)
-        decayed = (op.Cos(fraction * math.pi) + 1.0) * (0.5 * (self.peak - self.final)) + self.final
+        # ½·(1 + cos πt) = sin²(½π·(1 − t)), which does not cancel at the end.
+        remaining = op.Clip((total - step) / (total - warmup), 0.0, 1.0)
+        wave = op.Sin(remaining * (math.pi / 2))
+        decayed = wave * wave * (self.peak - self.final) + self.final
         # The decay has not begun while the rate rises, so the two factors never both act.
         return decayed * op.Min((step + 1.0) / warmup, 1.0) if warmup else decayed
 

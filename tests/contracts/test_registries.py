@@ -9,7 +9,6 @@ from typing import Any
 
 import jsonschema
 import pytest
-
 from netwright.compiler.initializers import Initializer
 from netwright.compiler.layers import Activation, Layer
 from netwright.compiler.losses import Loss

@@ -8,14 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.layer_context import RecordingContext
-from support.pytorch import import_torch
-from support.running import Program, batch_input, fixed_input
-
 from netwright.compiler import layers
 from netwright.compiler.autodiff import gradients
 from netwright.compiler.ir import Array
 from netwright.compiler.layers import Layer
+from support.layer_context import RecordingContext
+from support.pytorch import import_torch
+from support.running import Program, batch_input
 
 torch = import_torch()
 F = torch.nn.functional
@@ -104,9 +103,7 @@ CASES = {
         Case(layers.LayerNorm(), lambda p, x: F.layer_norm(x, (5,), p["scale"], p["bias"])),
         Case(layers.LayerNorm(epsilon=1e-3, bias=False), lambda p, x: F.layer_norm(x, (5,), p["scale"], eps=1e-3)),
         Case(layers.LayerNorm(scale=False), lambda p, x: F.layer_norm(x, (5,)) + p["bias"]),
-        Case(
-            layers.LayerNorm(axis=1), lambda p, x: F.layer_norm(x, (3, 4), p["scale"], p["bias"]), ((2, 3, 4),)
-        ),
+        Case(layers.LayerNorm(axis=1), lambda p, x: F.layer_norm(x, (3, 4), p["scale"], p["bias"]), ((2, 3, 4),)),
     ],
 }
 

@@ -8,13 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.pytorch import import_torch
-from support.running import Program, batch_input
-
 from netwright.compiler import losses
 from netwright.compiler.autodiff import gradients
 from netwright.compiler.ir import Array, op
 from netwright.compiler.losses import Loss
+from support.pytorch import import_torch
+from support.running import Program, batch_input
 
 torch = import_torch()
 F = torch.nn.functional

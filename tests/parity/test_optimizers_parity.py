@@ -8,12 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.pytorch import import_torch
-from support.running import Program, fixed_input
-
 from netwright.compiler import optimizers
 from netwright.compiler.ir import Array
 from netwright.compiler.optimizers import Optimizer
+from support.pytorch import import_torch
+from support.running import Program, fixed_input
 
 torch = import_torch()
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-
 from netwright.compiler import random
 from netwright.compiler.initializers import Initializer
 from netwright.compiler.ir import Array, DType, Value, constant, graph_input

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import onnxruntime
-
 from netwright.compiler.emit import emit
 from netwright.compiler.ir import Array, DType, Graph, Value, graph_input, symbol
 from netwright.compiler.passes import optimize

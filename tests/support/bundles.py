@@ -1,0 +1,110 @@
+"""The model library as bundles, and what tests feed them."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from netwright.compiler import Bundle, Spec, compile_spec, load_spec
+from netwright.compiler.bundle import Target
+from netwright.compiler.ir import Array
+from netwright.runtime import UserError, load_partitions
+from netwright.runtime.data import source_schema
+from netwright.runtime.data.batches import Batches
+
+ROOT = Path(__file__).resolve().parents[2]
+SPECS: Mapping[str, Path] = {path.stem: path for path in sorted((ROOT / "specs").rglob("*.yaml"))}
+TARGETS: tuple[Target, ...] = ("portable", "ort")
+TRAIN_ROWS = 1000
+"""What schedules in epochs are planned for, so that no data is needed to compile."""
+
+Tensors = dict[str, Array]
+BundleFolder = Callable[..., Path]
+"""The fixture `bundle_folder`: name and target of a spec -> folder of its bundle."""
+
+
+def library_spec(name: str) -> Spec:
+    """A checked spec of the model library."""
+    return load_spec(SPECS[name], data_schema=source_schema())
+
+
+@functools.cache
+def library_bundle(name: str, target: Target = "portable") -> Bundle:
+    """A compiled spec of the model library."""
+    return compile_spec(library_spec(name), target=target, train_rows=TRAIN_ROWS)
+
+
+def has_training(name: str) -> bool:
+    """Whether the spec has a `training` section."""
+    return library_spec(name).training is not None
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    return manifest
+
+
+class Program:
+    """A model file on ONNX Runtime's CPU provider, called with tensors by name; it takes those it has inputs for."""
+
+    def __init__(self, model: Path) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.log_severity_level = 3
+        self._session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+        self.inputs = [value.name for value in self._session.get_inputs()]
+        self.outputs = [value.name for value in self._session.get_outputs()]
+
+    def __call__(self, tensors: Mapping[str, Any]) -> Tensors:
+        given = {name: np.asarray(tensors[name]) for name in self.inputs}
+        return dict(zip(self.outputs, self._session.run(None, given), strict=True))
+
+
+def first_state(folder: Path, seed: int | None = None) -> Tensors:
+    """What `init.onnx` gives for a seed, the spec's own by default."""
+    training = read_manifest(folder)["training"]
+    if seed is None:
+        seed = training["seed"] if training else 0
+    return Program(folder / "training" / "init.onnx")({"seed": np.int64(seed)})
+
+
+def next_state(outputs: Mapping[str, Array]) -> Tensors:
+    """The state that the outputs of a step carry: `X.next` feeds `X`."""
+    return {name.removesuffix(".next"): value for name, value in outputs.items() if name.endswith(".next")}
+
+
+def take_batches(folder: Path, count: int, rows: int | None = None) -> list[Tensors]:
+    """Training batches of a bundle: of its own data where that is at hand, else made up from the manifest.
+
+    Data sets that have to be fetched are not at hand on every machine. Small data starts again after its last row.
+    """
+    manifest = read_manifest(folder)
+    rows = rows or manifest["training"]["batch_size"]
+    try:
+        train = load_partitions(manifest["data"], manifest["features"], manifest["targets"], ROOT / "specs").train
+    except UserError as error:
+        if "netwright fetch" not in (error.hint or ""):
+            raise
+        return [made_up_batch(manifest, rows, seed) for seed in range(count)]
+    batches = Batches(train, min(rows, train.rows), shuffle=True, prefetch=0)
+    endless = (batch for epoch in range(count) for batch in batches.epoch(epoch))
+    return [{name: np.ascontiguousarray(array) for name, array in batch.items()} for batch in islice(endless, count)]
+
+
+def made_up_batch(manifest: Mapping[str, Any], rows: int, seed: int) -> Tensors:
+    """Random numbers in [0, 1), and random labels among a target's classes, in the shapes of the manifest."""
+    generator = np.random.default_rng(seed)
+    batch: Tensors = {}
+    for column in (*manifest["features"], *manifest["targets"]):
+        shape = (rows, *column["shape"])
+        if np.issubdtype(np.dtype(column["dtype"]), np.integer):
+            batch[column["name"]] = generator.integers(0, column.get("classes") or 2, shape, column["dtype"])
+        else:
+            batch[column["name"]] = generator.random(shape).astype(column["dtype"])
+    return batch
