@@ -106,14 +106,13 @@ def cuda_obstacle() -> Obstacle | None:
 
 def driver_devices() -> int | None:
     """How many GPUs the NVIDIA driver sees; None when there is no driver."""
+    count = ctypes.c_int(0)
     try:
         driver = ctypes.CDLL(_driver_library())
-    except OSError:
+        working = driver.cuInit(0) == 0 and driver.cuDeviceGetCount(ctypes.byref(count)) == 0
+    except (OSError, AttributeError):  # not there, or a stand-in without these functions
         return None
-    count = ctypes.c_int(0)
-    if driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0:
-        return 0
-    return count.value
+    return count.value if working else 0
 
 
 def missing_libraries(cuda_version: str) -> list[str]:

@@ -155,6 +155,9 @@ def test_the_driver_is_asked_for_its_gpus(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(ctypes, "CDLL", absent)
     assert device.driver_devices() is None
 
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: SimpleNamespace())
+    assert device.driver_devices() is None
+
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the names differ")
 def test_missing_libraries_follow_the_cuda_version() -> None:
