@@ -16,6 +16,7 @@ from ..ir import (
     Derivative,
     Dim,
     DType,
+    Node,
     NotDifferentiable,
     Operator,
     Sample,
@@ -193,9 +194,14 @@ def _infer_transpose(call: Call) -> list[TensorType]:
     return [TensorType(x.dtype, tuple(x.shape[axis] for axis in perm))]
 
 
+def permutation(transpose: Node) -> tuple[int, ...]:
+    """The axes of a `Transpose` in their new order; without the attribute they are reversed."""
+    perm: tuple[int, ...] | None = transpose.optional_attribute("perm")
+    return tuple(reversed(range(transpose.outputs[0].rank))) if perm is None else perm
+
+
 def _transpose_back(d: Derivative) -> Value:
-    perm = d.attribute("perm") or tuple(reversed(range(d.x.rank)))
-    return op.Transpose(d.dy, perm=tuple(int(axis) for axis in np.argsort(perm)))
+    return op.Transpose(d.dy, perm=tuple(int(axis) for axis in np.argsort(permutation(d.node))))
 
 
 register(

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..ir import Array, Graph, Node, Value, op
 from ..ir.rewrite import rewrite
+from ..ops.shapes import permutation
 
 Inputs = tuple["Value | None", ...]
 RuleOf = Callable[[Node, Inputs], "Value | None"]
@@ -130,7 +131,7 @@ def nothing_to_do(node: Node, inputs: Inputs) -> Value | None:
     """Identity, and a Reshape, Expand, Cast or Transpose that leaves type and order as they are."""
     x = _only(inputs)
     if node.op_type == "Transpose":
-        return x if node.attribute("perm") == tuple(range(x.rank)) else None
+        return x if permutation(node) == tuple(range(x.rank)) else None
     return x if x.type == node.outputs[0].type else None
 
 
@@ -148,7 +149,7 @@ def transpose_of_transpose(node: Node, inputs: Inputs) -> Value | None:
     inner = _made_by(_only(inputs), "Transpose")
     if inner is None:
         return None
-    first, second = inner.attribute("perm"), node.attribute("perm")
+    first, second = permutation(inner), permutation(node)
     return op.Transpose(_only(inner.inputs), perm=tuple(first[axis] for axis in second))
 
 

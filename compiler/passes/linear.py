@@ -14,6 +14,7 @@ import numpy as np
 from ..ir import Graph, Node, Value, constant, op
 from ..ir.dims import SymbolicDim
 from ..ir.rewrite import rewrite
+from ..ops.shapes import permutation
 
 
 def use_gemm(graph: Graph) -> tuple[Graph, bool]:
@@ -60,7 +61,7 @@ def _target(result: Value, x: Value, w: Value) -> Value:
 def _transposed(value: Value) -> Value | None:
     """X when the value is the transpose of a matrix X."""
     node = value.node
-    if node is None or node.op_type != "Transpose" or node.attribute("perm") != (1, 0):
+    if node is None or node.op_type != "Transpose" or permutation(node) != (1, 0):
         return None
     return node.inputs[0]
 
