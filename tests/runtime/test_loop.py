@@ -9,7 +9,7 @@ from handmade import STATE, make_columns
 from netwright.runtime.bundle import Bundle
 from netwright.runtime.data.batches import Batches
 from netwright.runtime.device import CPU
-from netwright.runtime.errors import UserError
+from netwright.runtime.errors import EnvironmentProblem, UserError
 from netwright.runtime.evaluator import Evaluator
 from netwright.runtime.initial_state import initial_state
 from netwright.runtime.loop import StepLoop
@@ -140,6 +140,17 @@ def test_a_seed_that_is_too_large(bundle: Bundle) -> None:
     with pytest.raises(UserError) as caught:
         initial_state(bundle, 2**63)
     assert str(caught.value) == "the seed must fit into 64 bits, received 9223372036854775808"
+
+
+def test_an_init_graph_that_fails(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Broken:
+        def run(self, *arguments: Any) -> None:
+            raise RuntimeError("[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : Failed to allocate memory")
+
+    monkeypatch.setattr("netwright.runtime.initial_state.open_session", lambda *arguments, **named: Broken())
+    with pytest.raises(EnvironmentProblem) as caught:
+        initial_state(bundle, 0)
+    assert str(caught.value) == f"{bundle.graph_file('init')}: not enough memory: Failed to allocate memory"
 
 
 def test_a_manifest_that_does_not_match_its_init_graph(bundle_folder: Path) -> None:
