@@ -11,27 +11,31 @@ from .operator import Call, find
 from .value import Node, TensorType, Value
 
 
-def verify(graph: Graph, stage: str | None = None) -> None:
+def verify(graph: Graph, stage: str | None = None, checked: set[Node] | None = None) -> None:
     """Raise InternalError with every broken rule of the graph and of the bodies in it; `stage` says after what.
+
+    Nodes in `checked` are not looked at again, as they never change; the others are added to it.
 
     The rules: inputs have names of their own; everything computed rests on the graph's inputs only; nodes come after
     what they read; every node's types are those its operator infers; there is an output, and one called like an
     input is that input; bodies keep the same rules.
     """
-    problems = list(_problems(graph))
+    problems = list(_problems(graph, set() if checked is None else checked))
     if problems:
         after = f" after {stage}" if stage else ""
         raise InternalError(f"the graph {graph.name} is broken{after}:" + "".join(f"\n  {text}" for text in problems))
 
 
-def _problems(graph: Graph) -> Iterator[str]:
+def _problems(graph: Graph, checked: set[Node]) -> Iterator[str]:
     yield from _input_problems(graph)
     yield from _output_problems(graph)
     inputs = set(graph.inputs)
     strangers: set[Value] = set()
     for node in graph.nodes():
         strangers.update(value for value in node.given_inputs if value.node is None and value not in inputs)
-        yield from _node_problems(node)
+        if node not in checked:
+            yield from _node_problems(node, checked)
+            checked.add(node)
     strangers.update(value for value in graph.outputs.values() if value.node is None and value not in inputs)
     for value in sorted(strangers, key=lambda value: value.serial):
         yield f"{value!r} is no input of the graph"
@@ -63,7 +67,7 @@ def _is_made(value: Value) -> bool:
     return node is None or (value.index < len(node.outputs) and node.outputs[value.index] is value)
 
 
-def _node_problems(node: Node) -> Iterator[str]:
+def _node_problems(node: Node, checked: set[Node]) -> Iterator[str]:
     for value in node.given_inputs:
         if value.node is not None and value.node.serial >= node.serial:
             yield f"{node!r} reads {value!r}, which is made after it"
@@ -71,7 +75,7 @@ def _node_problems(node: Node) -> Iterator[str]:
             yield f"{node!r} reads {value!r}, which is no output of its node"
     for name, attribute in node.attributes.items():
         if isinstance(attribute, Graph):
-            for problem in _problems(attribute):
+            for problem in _problems(attribute, checked):
                 yield f"in {name} of {node.outputs[0]!r}: {problem}"
     try:
         inferred = _inferred(node)

@@ -11,10 +11,12 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from ..errors import InternalError
-from ..ir import Graph
+from ..ir import Graph, Node
+from ..ir.verify import verify
 from .algebra import simplify_algebra
 from .common_subexpressions import merge_common_subexpressions
 from .constant_folding import fold_constants
+from .contrib import use_contrib
 from .linear import use_gemm
 
 Pass = Callable[[Graph], "tuple[Graph, bool]"]
@@ -25,15 +27,21 @@ PASSES: Final[tuple[Pass, ...]] = (
     use_gemm,
     merge_common_subexpressions,
 )
+PASSES_OF: Final[dict[str, tuple[Pass, ...]]] = {"portable": PASSES, "ort": (*PASSES, use_contrib)}
+"""By emission target."""
 _MOST_ROUNDS: Final = 50
 
 
 def optimize(graph: Graph, passes: Sequence[Pass] = PASSES) -> Graph:
-    """Apply the passes until nothing changes."""
+    """Apply the passes until nothing changes; the graph is verified before the first and after each change."""
+    checked: set[Node] = set()
+    verify(graph, checked=checked)
     for _ in range(_MOST_ROUNDS):
         changes = []
         for one in passes:
             graph, changed = one(graph)
+            if changed:
+                verify(graph, one.__name__, checked)
             changes.append(changed)
         if not any(changes):
             return graph
@@ -42,10 +50,12 @@ def optimize(graph: Graph, passes: Sequence[Pass] = PASSES) -> Graph:
 
 __all__ = [
     "PASSES",
+    "PASSES_OF",
     "Pass",
     "fold_constants",
     "merge_common_subexpressions",
     "optimize",
     "simplify_algebra",
+    "use_contrib",
     "use_gemm",
 ]
