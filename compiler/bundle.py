@@ -15,6 +15,7 @@ from .errors import Diagnostic, Origin, SpecError
 from .ir import OPSET, Graph, Value
 from .ir.evaluate import evaluate
 from .ir.value import Array
+from .passes import PASSES_OF
 from .schedules.base import Horizon
 from .spec.model import Spec
 from .spec.settings import TrainingSettings
@@ -145,7 +146,7 @@ def compile_spec(spec: Spec, *, target: Target = "portable", train_rows: int | N
 
     `train_rows` is the number of training examples, for schedules that count in epochs. Raises SpecError.
     """
-    built = build_graphs(spec, _horizon(spec.training, train_rows))
+    built = build_graphs(spec, _horizon(spec.training, train_rows), PASSES_OF[target])
     return Bundle(spec, target, built, _manifest(spec, target, built))
 
 
@@ -171,9 +172,7 @@ def _manifest(spec: Spec, target: Target, built: Graphs) -> dict[str, Any]:
         "graphs": {name: _graph_entry(name, graph, built) for name, graph in built.graphs.items()},
         "state": [_state_entry(state) for state in built.state.values()],
         "features": [_column_entry(value, columns) for value in built.forward.features.values()],
-        "targets": [
-            {**_column_entry(item.value, columns), "classes": item.classes} for item in built.targets.values()
-        ],
+        "targets": [{**_column_entry(item.value, columns), "classes": item.classes} for item in built.targets.values()],
         "outputs": [
             {"name": name, "dtype": str(value.dtype), "shape": list(_dims(value.shape[1:]))}
             for name, value in built.forward.outputs.items()

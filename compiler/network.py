@@ -148,4 +148,5 @@ def _check_arity(layer: Layer, count: int) -> None:
     if count < least:
         raise BuildError(f"needs at least {least} inputs, received {count}", "list them in `from: [a, b]`")
     if most is not None and count > most:
-        raise BuildError(f"takes {most} input{'s' if most != 1 else ''}, received {count}", "combine them with `concat`")
+        plural = "" if most == 1 else "s"
+        raise BuildError(f"takes {most} input{plural}, received {count}", "combine them with `concat`")

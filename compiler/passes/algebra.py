@@ -16,7 +16,7 @@ from ..ir.rewrite import rewrite
 from ..ops.shapes import permutation
 
 Inputs = tuple["Value | None", ...]
-RuleOf = Callable[[Node, Inputs], "Value | None"]
+AlgebraRule = Callable[[Node, Inputs], "Value | None"]
 
 
 def simplify_algebra(graph: Graph) -> tuple[Graph, bool]:
@@ -75,6 +75,7 @@ def neutral_element(node: Node, inputs: Inputs) -> Value | None:
 
 def regroup_constants(node: Node, inputs: Inputs) -> Value | None:
     """(x · a) · b = x · (a · b) for constant scalars a and b."""
+    del node
     for x, b in (_pair(inputs), _pair(inputs)[::-1]):
         inner = _made_by(x, "Mul")
         if _scalar(b) is None or inner is None:
@@ -137,6 +138,7 @@ def nothing_to_do(node: Node, inputs: Inputs) -> Value | None:
 
 def reshape_of_reshape(node: Node, inputs: Inputs) -> Value | None:
     """Only the last of two reshapes matters."""
+    del node
     inner = _made_by(_only(inputs), "Reshape")
     target = inputs[1]
     if inner is None or target is None or target.constant is None or 0 in target.constant:
@@ -153,7 +155,7 @@ def transpose_of_transpose(node: Node, inputs: Inputs) -> Value | None:
     return op.Transpose(_only(inner.inputs), perm=tuple(first[axis] for axis in second))
 
 
-RULES: Final[dict[str, tuple[RuleOf, ...]]] = {
+RULES: Final[dict[str, tuple[AlgebraRule, ...]]] = {
     "Add": (neutral_element, negated_operand, broadcast_by_arithmetic),
     "Sub": (neutral_element, negated_operand, broadcast_by_arithmetic),
     "Mul": (neutral_element, regroup_constants, broadcast_by_arithmetic),

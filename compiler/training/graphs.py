@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from .. import random
@@ -10,7 +10,7 @@ from ..autodiff import gradients
 from ..errors import BuildError, Diagnostic, SpecError
 from ..ir import DType, Graph, Value, graph_input, op, scope
 from ..network import Forward, build_forward, stream
-from ..passes import optimize
+from ..passes import PASSES, Pass, optimize
 from ..schedules.base import Horizon
 from ..spec.model import Spec
 from ..spec.settings import TrainingSettings
@@ -39,7 +39,7 @@ class Graphs:
         return self.variables.declared
 
 
-def build_graphs(spec: Spec, horizon: Horizon) -> Graphs:
+def build_graphs(spec: Spec, horizon: Horizon, passes: Sequence[Pass] = PASSES) -> Graphs:
     """All graphs that a spec allows: without a `training` section `inference` and `init`, else all six.
 
     Raises SpecError with the mistakes that only building shows: shapes, targets, schedules.
@@ -49,8 +49,8 @@ def build_graphs(spec: Spec, horizon: Horizon) -> Graphs:
     inference = Graph("inference", tuple([*forward.features.values(), *variables.values.values()]), forward.outputs)
     if spec.training is None:
         built = {"inference": inference, "init": build_init(spec, variables)}
-        return Graphs({name: optimize(graph) for name, graph in built.items()}, forward, variables)
-    return _training_graphs(spec, spec.training, horizon, variables, forward, inference)
+        return Graphs(_optimized(built, passes), forward, variables)
+    return _training_graphs(spec, spec.training, horizon, variables, forward, inference, passes)
 
 
 def _training_graphs(
@@ -60,6 +60,7 @@ def _training_graphs(
     variables: Variables,
     forward: Forward,
     inference: Graph,
+    passes: Sequence[Pass],
 ) -> Graphs:
     targets = declare_targets(spec, training, forward)
     network = dict(variables.values)  # parameters and statistics: what the network itself reads
@@ -107,8 +108,11 @@ def _training_graphs(
             _next(applied),
         ),
     }
-    graphs = {name: optimize(graph) for name, graph in built.items()}
-    return Graphs(graphs, forward, variables, targets, evaluated)
+    return Graphs(_optimized(built, passes), forward, variables, targets, evaluated)
+
+
+def _optimized(graphs: Mapping[str, Graph], passes: Sequence[Pass]) -> dict[str, Graph]:
+    return {name: optimize(graph, passes) for name, graph in graphs.items()}
 
 
 def _gradients(loss: Value, parameters: Mapping[str, Value]) -> dict[str, Value]:

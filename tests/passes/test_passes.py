@@ -7,16 +7,18 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 import pytest
-
 from netwright.compiler.errors import InternalError
 from netwright.compiler.ir import DType, Graph, Value, constant, graph_input, symbol
 from netwright.compiler.ir.evaluate import evaluate
 from netwright.compiler.ops import op
+from netwright.compiler.ops.matmul import fused_matmul
 from netwright.compiler.passes import (
+    PASSES_OF,
     fold_constants,
     merge_common_subexpressions,
     optimize,
     simplify_algebra,
+    use_contrib,
     use_gemm,
 )
 
@@ -110,7 +112,10 @@ ALGEBRA: dict[str, tuple[Callable[[Value], Value], Mapping[str, int]]] = {
     "two transposes": (lambda x: op.Transpose(op.Transpose(x, perm=[1, 0]), perm=[1, 0]), {}),
     "two reshapes": (lambda x: op.Reshape(op.Reshape(x, [-1, 2, 2]), [-1, 4]), {}),
     "reshape to another shape": (lambda x: op.Reshape(op.Reshape(x, [-1]), [-1, 2]), {"Reshape": 1}),
-    "expanded operand": (lambda x: x * op.Expand(op.ReduceSum(x, [1], keepdims=1), op.Shape(x)), {"ReduceSum": 1, "Mul": 1}),
+    "expanded operand": (
+        lambda x: x * op.Expand(op.ReduceSum(x, [1], keepdims=1), op.Shape(x)),
+        {"ReduceSum": 1, "Mul": 1},
+    ),
 }
 
 
@@ -179,6 +184,55 @@ def test_a_product_over_symbolic_time_is_flattened() -> None:
     assert after.outputs["y"].shape == (BATCH, symbol("time"), 5)
     assert operators(after) == {"Reshape": 2, "MatMul": 1, "Shape": 1, "Concat": 1}
     same_result(before, after)
+
+
+def stack(name: str, *shape: int) -> Value:
+    return graph_input(name, DType.float32, (BATCH, *shape))
+
+
+def exchanged(x: Value) -> Value:
+    """The last two axes exchanged."""
+    return op.Transpose(x, perm=[0, 2, 1])
+
+
+@pytest.mark.parametrize("left", [False, True])
+@pytest.mark.parametrize("right", [False, True])
+def test_batched_products_absorb_transposes_and_factors_for_ort(left: bool, right: bool) -> None:
+    a, b = stack("a", *((3, 4) if left else (4, 3))), stack("b", *((5, 3) if right else (3, 5)))
+    before = graph(0.5 * ((exchanged(a) if left else a) @ (exchanged(b) if right else b)), a, b)
+    after = optimize(before, PASSES_OF["ort"])
+    assert operators(after) == {"FusedMatMul": 1}
+    same_result(before, after)
+
+
+def test_a_transpose_of_a_fused_product_is_absorbed_too() -> None:
+    a, b = stack("a", 4, 3), stack("b", 5, 3)
+    before = graph(fused_matmul(exchanged(exchanged(a)), exchanged(b), alpha=2.0) * 3.0, a, b)
+    after = optimize(before, PASSES_OF["ort"])
+    assert operators(after) == {"FusedMatMul": 1}
+    same_result(before, after)
+
+
+def test_a_transpose_of_other_axes_stays() -> None:
+    a, b = graph_input("a", DType.float32, (3, BATCH, 4)), stack("b", 4, 5)
+    before = graph(op.Transpose(a, perm=[1, 0, 2]) @ b, a, b)
+    after, changed = use_contrib(before)
+    assert not changed
+    assert operators(after) == {"Transpose": 1, "MatMul": 1}
+
+
+def test_a_scaled_product_that_others_read_is_not_computed_twice() -> None:
+    a, b = stack("a", 4, 3), stack("b", 3, 5)
+    product = a @ b
+    after, changed = use_contrib(graph(product * 2.0 + product, a, b))
+    assert not changed
+    assert operators(after) == {"MatMul": 1, "Mul": 1, "Add": 1}
+
+
+def test_the_portable_target_has_no_contrib_operators() -> None:
+    a, b = stack("a", 4, 3), stack("b", 5, 3)
+    after = optimize(graph(a @ exchanged(b), a, b))
+    assert operators(after) == {"Transpose": 1, "MatMul": 1}
 
 
 def test_passes_that_never_settle_are_an_error() -> None:

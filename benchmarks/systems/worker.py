@@ -1,0 +1,25 @@
+"""The loop every timed system runs in its own process: read a number of steps, time them, answer with milliseconds.
+
+Processes of their own keep one system's idle threads from disturbing another's steps.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+
+
+def serve(step: Callable[[], None], warmup: int = 10) -> None:
+    """Answer each line `N` on standard input with the seconds of N steps, as a JSON list, until it closes."""
+    for _ in range(warmup):
+        step()
+    print("ready", flush=True)
+    for line in sys.stdin:
+        times = []
+        for _ in range(int(line)):
+            start = time.perf_counter()
+            step()
+            times.append(time.perf_counter() - start)
+        print(json.dumps(times), flush=True)

@@ -1,0 +1,131 @@
+"""Time one training step of the MNIST MLP (784-512-512-10, Adam) in several systems, alternately, in one run.
+
+    python benchmarks/train_step.py [--ort-training PYTHON] [--rounds 15] [--steps 20] [--batch 64 --batch 256]
+
+Each system works in its own process with the same number of threads; in every round each takes its turn for some
+steps, so that a drifting machine slows all of them. Printed: milliseconds a step (median of a turn; min, median and max
+over the rounds) and netwright's time divided by the system's, round by round. `--ort-training` names the Python of an
+environment with onnxruntime-training==1.19.2.
+
+Then the times and peak memory of the commands a person waits for: validate, compile, and the first training step.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+SYSTEMS = HERE / "systems"
+
+
+@dataclass
+class System:
+    """A timed system: its label, its worker process, and the median milliseconds of each of its turns."""
+
+    label: str
+    process: subprocess.Popen[str]
+    turns: list[float] = field(default_factory=list)
+
+    def turn(self, steps: int) -> None:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        print(steps, file=self.process.stdin, flush=True)
+        self.turns.append(1e3 * statistics.median(json.loads(self.process.stdout.readline())))
+
+
+def start(label: str, python: str, script: str, *arguments: str) -> System:
+    """Start a worker and wait until it has warmed up."""
+    command = [python, str(SYSTEMS / script), *arguments]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.strip() == "ready":
+            return System(label, process)
+    raise SystemExit(f"{label} did not start; its command was: {' '.join(command)}")
+
+
+def compare(batch: int, options: argparse.Namespace) -> None:
+    common = (str(batch), str(options.threads))
+    systems = [
+        start("netwright", sys.executable, "netwright_mlp.py", *common),
+        start("PyTorch eager, fused Adam", sys.executable, "torch_mlp.py", *common, "eager"),
+        start("torch.compile", sys.executable, "torch_mlp.py", *common, "compile"),
+        start("matrix products alone", sys.executable, "torch_mlp.py", *common, "products"),
+    ]
+    if options.ort_training:
+        systems.append(start("onnxruntime-training", options.ort_training, "ort_training_mlp.py", *common))
+    for _ in range(options.rounds):
+        for system in systems:
+            time.sleep(0.02)  # idle threads of the one before go to sleep
+            system.turn(options.steps)
+    for system in systems:
+        assert system.process.stdin is not None
+        system.process.stdin.close()
+        system.process.wait()
+    print(f"\nbatch {batch}, {options.threads} threads, {options.rounds} rounds of {options.steps} steps")
+    print(
+        f"{'system':28} {'ms/step min':>12} {'median':>8} {'max':>8}   {'netwright/system min':>20} {'median':>7} {'max':>7}"
+    )
+    ours = systems[0].turns
+    for system in systems:
+        ratios = [mine / other for mine, other in zip(ours, system.turns, strict=True)]
+        print(
+            f"{system.label:28} {min(system.turns):12.2f} {statistics.median(system.turns):8.2f} {max(system.turns):8.2f}"
+            f"   {min(ratios):20.2f} {statistics.median(ratios):7.2f} {max(ratios):7.2f}"
+        )
+
+
+def commands(rounds: int) -> None:
+    """Wall time and peak memory of whole commands."""
+    netwright = [sys.executable, "-m", "netwright.cli"]
+    spec = "mnist_mlp"
+    print(f"\n{'command':40} {'seconds min':>12} {'median':>8} {'max':>8} {'peak MB':>9}")
+    with tempfile.TemporaryDirectory() as folder:
+        rows = {
+            "python -c pass": [sys.executable, "-c", "pass"],
+            "netwright validate mnist_mlp": [*netwright, "validate", spec],
+            "netwright compile mnist_mlp": [*netwright, "compile", spec, "-o"],
+            "netwright train digits_mlp, 1 epoch": [
+                *netwright, "train", "digits_mlp", "--set", "training.epochs=1", "--device", "cpu", "-o",
+            ],
+        }  # fmt: skip
+        for label, command in rows.items():
+            seconds, memory = [], []
+            for index in range(rounds):
+                place = [str(Path(folder) / f"{label.split()[1]}{index}")] if command[-1] == "-o" else []
+                began = time.perf_counter()
+                process = subprocess.Popen([*command, *place], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                _, status, usage = os.wait4(process.pid, 0)
+                seconds.append(time.perf_counter() - began)
+                memory.append(usage.ru_maxrss / 1024)
+                if status:
+                    raise SystemExit(f"'{' '.join(command)}' failed")
+            print(
+                f"{label:40} {min(seconds):12.2f} {statistics.median(seconds):8.2f} {max(seconds):8.2f} {max(memory):9.0f}"
+            )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--ort-training", metavar="PYTHON", help="Python with onnxruntime-training==1.19.2")
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--batch", type=int, action="append", help="default: 64 and 256")
+    options = parser.parse_args()
+    for batch in options.batch or [64, 256]:
+        compare(batch, options)
+    commands(5)
+
+
+if __name__ == "__main__":
+    main()
