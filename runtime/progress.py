@@ -70,7 +70,6 @@ class RichProgress(Callback):
         self._bar: Progress | None = None
         self._task: TaskID | None = None
         self._epochs = 0
-        self._rows = 0
         self._clock = Clock()
         self._drawn = 0.0
 

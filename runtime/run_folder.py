@@ -70,7 +70,7 @@ class RunFolder:
             raise write_problem(self.folder, error) from error
 
     def remember_base(self, base: Path | None) -> None:
-        """Note where the spec's relative data paths start; None when the caller brought the data."""
+        """Note the folder where the spec's relative data paths start; None when the caller brought the data."""
         content = {"base": str(base.resolve()) if base is not None else None}
         write_atomically(self.settings, json.dumps(content, indent=2).encode() + b"\n")
 

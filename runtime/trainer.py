@@ -84,9 +84,10 @@ def train(
     checkpoint = _checkpoint_to_resume(folder, bundle, seed) if resume else None
     if not resume:
         _refuse_to_overwrite(folder, bundle)
-    base_folder = Path(base) if base is not None else None
+    base_folder = None
     if partitions is None:
-        partitions = bundle_partitions(bundle, base_folder or Path())
+        base_folder = Path(base or ".")
+        partitions = bundle_partitions(bundle, base_folder)
     check_columns(bundle, partitions)
     _check_monitor(bundle, plan, partitions)
     if checkpoint is None:

@@ -122,6 +122,21 @@ def test_epoch_means_weigh_rows(bundle: Bundle, tmp_path: Path) -> None:
     assert recorder.epochs[0].train["loss"] == pytest.approx(mean, rel=1e-12)
 
 
+def test_data_are_found_again_from_another_folder(
+    bundle_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "data").mkdir()
+    np.savez(tmp_path / "data/rows.npz", **make_columns(100, 1).take(slice(None)))
+    path = bundle_folder / "manifest.json"
+    tree = json.loads(path.read_text())
+    tree["data"] = {"source": {"npz": {"path": "rows.npz"}}, "split": {"test": 0.2}, "shuffle": True}
+    path.write_text(json.dumps(tree))
+    monkeypatch.chdir(tmp_path / "data")
+    summary = train(bundle_folder, tmp_path / "run")
+    monkeypatch.chdir(tmp_path)
+    assert evaluate(tmp_path / "run")["test"] == summary.test
+
+
 def test_two_runs_are_bit_identical(bundle: Bundle, tmp_path: Path) -> None:
     for name in ("a", "b"):
         train(bundle, tmp_path / name, partitions=make_partitions())
