@@ -72,14 +72,14 @@ def compare(batch: int, options: argparse.Namespace) -> None:
         system.process.stdin.close()
         system.process.wait()
     print(f"\nbatch {batch}, {options.threads} threads, {options.rounds} rounds of {options.steps} steps")
-    print(
-        f"{'system':28} {'ms/step min':>12} {'median':>8} {'max':>8}   {'netwright/system min':>20} {'median':>7} {'max':>7}"
-    )
+    ratio = "netwright/system min"
+    print(f"{'system':28} {'ms/step min':>12} {'median':>8} {'max':>8}   {ratio:>20} {'median':>7} {'max':>7}")
     ours = systems[0].turns
     for system in systems:
         ratios = [mine / other for mine, other in zip(ours, system.turns, strict=True)]
+        low, middle, high = min(system.turns), statistics.median(system.turns), max(system.turns)
         print(
-            f"{system.label:28} {min(system.turns):12.2f} {statistics.median(system.turns):8.2f} {max(system.turns):8.2f}"
+            f"{system.label:28} {low:12.2f} {middle:8.2f} {high:8.2f}"
             f"   {min(ratios):20.2f} {statistics.median(ratios):7.2f} {max(ratios):7.2f}"
         )
 
@@ -109,9 +109,8 @@ def commands(rounds: int) -> None:
                 memory.append(usage.ru_maxrss / 1024)
                 if status:
                     raise SystemExit(f"'{' '.join(command)}' failed")
-            print(
-                f"{label:40} {min(seconds):12.2f} {statistics.median(seconds):8.2f} {max(seconds):8.2f} {max(memory):9.0f}"
-            )
+            low, middle, high = min(seconds), statistics.median(seconds), max(seconds)
+            print(f"{label:40} {low:12.2f} {middle:8.2f} {high:8.2f} {max(memory):9.0f}")
 
 
 def main() -> None:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import sys
-from itertools import cycle
+from itertools import cycle, pairwise
 
 import torch
 from torch import nn
@@ -40,7 +40,7 @@ def main() -> None:
 def serve_products(rows: int) -> None:
     sizes = [784, 512, 512, 10]
     products = []
-    for layer, (inputs, outputs) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+    for layer, (inputs, outputs) in enumerate(pairwise(sizes)):
         x, w, dy = torch.rand(rows, inputs), torch.rand(inputs, outputs), torch.rand(rows, outputs)
         products.append((x, w, torch.empty(rows, outputs)))  # forward
         products.append((x.t(), dy, torch.empty(inputs, outputs)))  # weight gradient

@@ -46,7 +46,7 @@ def build_graphs(spec: Spec, horizon: Horizon, passes: Sequence[Pass] = PASSES) 
     """
     variables = Variables()
     forward = build_forward(spec, variables)
-    inference = Graph("inference", tuple([*forward.features.values(), *variables.values.values()]), forward.outputs)
+    inference = Graph("inference", (*forward.features.values(), *variables.values.values()), forward.outputs)
     if spec.training is None:
         built = {"inference": inference, "init": build_init(spec, variables)}
         return Graphs(_optimized(built, passes), forward, variables)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..errors import BuildError, Diagnostic, SpecError
-from ..ir import DType, Value, graph_input, op, scope
+from ..ir import DType, TensorType, Value, graph_input, op, scope
 from ..network import Forward
 from ..regularization import penalty
 from ..spec.model import Spec
@@ -42,8 +42,7 @@ def declare_targets(spec: Spec, training: TrainingSettings, forward: Forward) ->
             wanted = entry.loss.target_type(output.type)
             known = targets[entry.target].value.type if entry.target in targets else None
             known = forward.features[entry.target].type if entry.target in forward.features else known
-            if known is not None and known != wanted:
-                raise BuildError(f"the target '{entry.target}' is {known} already, this loss needs {wanted}")
+            _agree(entry.target, known, wanted)
             if known is None:
                 value = graph_input(entry.target, wanted.dtype, wanted.shape)
                 targets[entry.target] = Target(value, entry.loss.classes(output.type))
@@ -79,9 +78,7 @@ def build_objective(
     for metric in training.metrics:
         output = forward.values[metric.from_]
         try:
-            target = known.get(metric.target)
-            if target is None:
-                raise BuildError(f"there is no target '{metric.target}'", f"the targets are {', '.join(targets)}")
+            target = known[metric.target]
             metric.metric.check(output.type, target.type)
             with scope(f"metric/{metric.name}", metric.origin):
                 objective.metrics[metric.name] = metric.metric.sums(output, target)
@@ -90,6 +87,11 @@ def build_objective(
     if problems:
         raise SpecError(problems)
     return objective
+
+
+def _agree(target: str, known: TensorType | None, wanted: TensorType) -> None:
+    if known is not None and known != wanted:
+        raise BuildError(f"the target '{target}' is {known} already, this loss needs {wanted}")
 
 
 def batch_size_of(forward: Forward) -> Value:

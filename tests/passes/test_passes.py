@@ -105,7 +105,7 @@ ALGEBRA: dict[str, tuple[Callable[[Value], Value], Mapping[str, int]]] = {
     "x + (-x)": (lambda x: x + (-x), {"Sub": 1}),
     "x - (-x)": (lambda x: x - (-x), {"Add": 1}),
     "(-x) + x": (lambda x: (-x) + x, {"Sub": 1}),
-    "-(-x)": (lambda x: -(-x), {}),
+    "-(-x)": (lambda x: op.Neg(-x), {}),
     "-(x * 2)": (lambda x: -(x * 2.0), {"Mul": 1}),
     "Identity": (op.Identity, {}),
     "Cast to its own dtype": (lambda x: op.Cast(x, to=DType.float32.code), {}),
