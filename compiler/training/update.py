@@ -62,9 +62,8 @@ def build_update(
     """The next value of every parameter, slot, counter and scale. `gradients` are by parameter name."""
     gradients = clip_by_global_norm(gradients, training.clip_global_norm)
     with scope("optimizer", training.optimizer.origin):
-        before = op.Cast(
-            counters.step, to=DType.float32.code
-        )  # float32: exact to 2^24 steps, then schedules move in steps of two
+        # float32 counts exactly to 2^24 steps; beyond, schedules move in steps of two
+        before = op.Cast(counters.step, to=DType.float32.code)
         rate = _rate(spec, training, before, horizon) * counters.learning_rate_scale
         number = before + 1.0
     following: dict[str, Value] = {}
