@@ -34,6 +34,11 @@ if TYPE_CHECKING:
 @set_option
 def command(spec: str, output: Path, target: Target, overrides: tuple[str, ...]) -> None:
     """Compile a spec to a bundle: ONNX graphs that predict and train, and a manifest."""
-    bundle = compile_loaded(load_spec(spec, overrides), target)
+    from netwright.runtime.errors import UserError
+
+    loaded = load_spec(spec, overrides)
+    if output.exists() and not (output.is_dir() and not any(output.iterdir())):
+        raise UserError(f"{output}: already exists", "choose another folder, or remove this one")
+    bundle = compile_loaded(loaded, target)
     bundle.write(output)
     click.echo(f"{output}: {bundle.parameters:,} parameters; graphs: {', '.join(bundle.graphs)}")

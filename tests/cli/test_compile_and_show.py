@@ -1,0 +1,160 @@
+"""`validate`, `compile`, `show` and `schema`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+from conftest import Cli
+from netwright.cli.library import library
+from netwright.compiler.spec.loader import read_file
+
+SHAPES = """
+netwright: 1
+inputs: {a: [3], b: [4]}
+network:
+  - dense: {units: 5, from: a, name: left}
+  - dense: {units: 6, from: b, name: right}
+  - add: {from: [left, right]}
+"""
+
+
+def test_validate_as_json(cli: Cli, here: Path) -> None:
+    Path("bad.yaml").write_text("netwright: 1\ninputs: {x: [2]}\nnetwork:\n  - dens: 3\n", encoding="utf-8")
+    result = cli("validate", "bad.yaml", "--json")
+    assert result.exit_code == 1
+    assert result.stderr == ""
+    assert json.loads(result.stdout) == [
+        {
+            "file": "bad.yaml",
+            "line": 4,
+            "column": 5,
+            "path": "network[0].dens",
+            "message": "unknown layer 'dens'",
+            "hint": "did you mean 'dense'?",
+        }
+    ]
+    good = cli("validate", "digits_mlp", "--json")
+    assert (good.exit_code, good.stdout) == (0, "[]\n")
+
+
+def test_validate_finds_what_only_building_shows(cli: Cli, here: Path) -> None:
+    Path("shapes.yaml").write_text(SHAPES, encoding="utf-8")
+    result = cli("validate", "shapes.yaml")
+    assert result.exit_code == 1
+    assert result.stderr == (
+        "shapes.yaml:7:10: network[2].add: the inputs differ in axis 1: (batch, 5) and (batch, 6)\n"
+        "  shapes: a (batch, 3) → left (batch, 5) → add1\n"
+    )
+
+
+def test_validate_finds_values_that_do_not_fit(cli: Cli) -> None:
+    result = cli("validate", "perceptron", "--set", "network[0].dense.bias_initializer.values=[1, 2]")
+    assert result.exit_code == 1
+    assert "the values have the shape (2), but (1) is needed" in result.stderr
+
+
+def test_settings_from_the_command_line(cli: Cli) -> None:
+    wrong = cli("validate", "digits_mlp", "--set", "training.epochs=many")
+    assert (wrong.exit_code, wrong.stderr) == (
+        1,
+        "--set:1:17: training.epochs: must be a positive integer, received 'many'\n",
+    )
+    units = json.loads(cli("show", "digits_mlp", "--json", "--set", "network[1].dense.units=7").stdout)
+    assert units["layers"][1] == {"name": "dense1", "kind": "dense", "shape": [7], "parameters": 455}
+
+
+def test_compile_writes_a_bundle(cli: Cli, here: Path) -> None:
+    result = cli("compile", "digits_mlp", "-o", "out/bundle")
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout == (
+        "out/bundle: 8,970 parameters; graphs: inference, init, step, evaluate, gradients, apply\n"
+    )
+    manifest = json.loads(Path("out/bundle/manifest.json").read_text(encoding="utf-8"))
+    assert manifest["target"] == "portable"
+    assert all(Path("out/bundle", graph["file"]).is_file() for graph in manifest["graphs"].values())
+    assert {state["origin"]["file"] for state in manifest["state"] if state["origin"]} == {"specs/digits_mlp.yaml"}
+
+
+def test_compile_for_onnx_runtime_alone(cli: Cli, here: Path) -> None:
+    assert cli("compile", "xor_mlp", "-o", "bundle", "--target", "ort").exit_code == 0
+    assert json.loads(Path("bundle/manifest.json").read_text(encoding="utf-8"))["target"] == "ort"
+
+
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_compile_does_not_overwrite(cli: Cli, here: Path, kind: str) -> None:
+    if kind == "file":
+        Path("bundle").write_text("precious", encoding="utf-8")
+    else:
+        Path("bundle").mkdir()
+        Path("bundle/precious").touch()
+    result = cli("compile", "xor_mlp", "-o", "bundle")
+    assert (result.exit_code, result.stderr) == (
+        1,
+        "error: bundle: already exists\n  hint: choose another folder, or remove this one\n",
+    )
+
+
+def test_compile_needs_the_data_only_for_a_schedule(cli: Cli, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NETWRIGHT_CACHE", str(here / "empty"))
+    assert cli("show", "mnist_mlp").exit_code == 0
+    schedule = "training.optimizer={sgd: {learning_rate: {cosine: {peak: 0.1}}}}"
+    result = cli("show", "mnist_mlp", "--set", schedule)
+    assert result.exit_code == 1
+    assert result.stderr == (
+        f"error: data source 'mnist': {here / 'empty' / 'mnist'}: train-images-idx3-ubyte is missing\n"
+        "  hint: fetch the data set with: netwright fetch mnist\n"
+    )
+    assert cli("show", "digits_mlp", "--set", schedule).exit_code == 0
+
+
+def test_show_prints_the_layers(cli: Cli) -> None:
+    text = cli("show", "xor_mlp").stdout
+    table, parameters, nodes = text[: text.index("\n\n")], *text.splitlines()[-2:]
+    assert table.splitlines() == [
+        "name      kind     output shape  parameters",
+        "────────  ───────  ────────────  ──────────",
+        "bits      input    (batch, 2)",
+        "dense1    dense    (batch, 8)            24",
+        "logit     dense    (batch, 1)             9",
+        "sigmoid1  sigmoid  (batch, 1)             0",
+    ]
+    assert parameters == "33 trainable parameters"
+    assert nodes.startswith("nodes: inference ")
+
+
+def test_show_as_json(cli: Cli) -> None:
+    shown = json.loads(cli("show", "xor_mlp", "--json").stdout)
+    assert shown["name"] == "xor_mlp"
+    assert shown["parameters"] == 33
+    assert shown["layers"][0] == {"name": "dense1", "kind": "dense", "shape": [8], "parameters": 24}
+    assert set(shown["nodes"]) == {"inference", "init", "step", "evaluate", "gradients", "apply"}
+    assert all(count > 0 for count in shown["nodes"].values())
+
+
+def test_show_without_training_has_two_graphs(cli: Cli) -> None:
+    assert set(json.loads(cli("show", "perceptron", "--json").stdout)["nodes"]) == {"inference", "init"}
+    result = cli("show", "perceptron", "--graph", "step")
+    assert result.exit_code == 2
+    assert "the spec has no 'step' graph" in " ".join(result.stderr.split())
+
+
+def test_show_json_stands_alone(cli: Cli) -> None:
+    assert cli("show", "xor_mlp", "--json", "--dot").exit_code == 2
+
+
+def test_schema_describes_every_spec_of_the_library(cli: Cli, here: Path) -> None:
+    assert cli("schema", "-o", "schema.json").exit_code == 0
+    schema = json.loads(Path("schema.json").read_text(encoding="utf-8"))
+    assert cli("schema").stdout == Path("schema.json").read_text(encoding="utf-8")
+    jsonschema.Draft202012Validator.check_schema(schema)
+    validator = jsonschema.Draft202012Validator(schema)
+    for file in library().values():
+        validator.validate(read_file(file.path)[0].plain())
+
+
+def test_schema_into_a_folder_that_is_not_there(cli: Cli, here: Path) -> None:
+    result = cli("schema", "-o", "no/schema.json")
+    assert (result.exit_code, result.stderr) == (1, "error: no: no such folder\n")
