@@ -61,8 +61,11 @@ def axes_of(d: Derivative) -> tuple[int, ...]:
 
 
 def restore(d: Derivative, reduced: Value) -> Value:
-    """Give a reduced value (dy or y) back its reduced axes, of size one, so that it broadcasts against the input."""
-    if d.attribute("keepdims") or not axes_of(d):
+    """Give a reduced value (dy or y) back its axes, of size one, so that it broadcasts against the input.
+
+    A scalar does so already.
+    """
+    if d.attribute("keepdims") or not reduced.rank:
         return reduced
     return op.Unsqueeze(reduced, list(axes_of(d)))
 
