@@ -8,25 +8,28 @@ from ..errors import BuildError
 from ..ir import Dim, Value, shape_text
 
 
-def require_float(x: Value, path: tuple[str | int, ...] = ()) -> None:
+def require_float(x: Value) -> None:
     """Raise BuildError unless x holds floating-point numbers."""
     if not x.dtype.is_float:
-        raise BuildError(f"needs floating-point numbers, received {x.type}", "declare the input as float32", path)
+        raise BuildError(f"needs floating-point numbers, received {x.type}", "declare the input as float32")
 
 
-def feature_axis(axis: int, x: Value, path: tuple[str | int, ...] = ("axis",)) -> int:
-    """The axis counted from the front, the batch being 0. Raises BuildError for the batch or an axis x has not."""
+def feature_axis(axis: int, x: Value) -> int:
+    """The axis counted from the front, the batch being 0.
+
+    Raises BuildError at the field `axis` for the batch, and for an axis that x does not have.
+    """
     if not -x.rank <= axis < x.rank:
         raise BuildError(
             f"the input {shape_text(x.shape)} has no axis {axis}",
             f"axes go from {-x.rank} to {x.rank - 1}; 0 is the batch",
-            path,
+            ("axis",),
         )
     if axis % x.rank == 0:
         raise BuildError(
             f"axis {axis} of {shape_text(x.shape)} is the batch; its examples must not mix",
             "count the axes after the batch from 1, or from the end: -1 is the last",
-            path,
+            ("axis",),
         )
     return axis % x.rank
 

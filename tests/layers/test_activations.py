@@ -19,7 +19,7 @@ NUMBERS = st.lists(st.floats(-30, 30, width=32), min_size=WIDTH, max_size=WIDTH)
 _PROGRAMS: dict[str, Program] = {}
 
 
-def apply(entry: Any, numbers: Any) -> tuple[Array, Array | None]:
+def apply(entry: Any, numbers: Any) -> tuple[Array, Any]:
     """The activation of one row of numbers, and its derivative where it has one."""
     x = np.array([numbers], np.float32)
     if str(entry) not in _PROGRAMS:
@@ -81,5 +81,4 @@ def test_step_has_no_derivative() -> None:
 def test_large_numbers_do_not_overflow(kind: str) -> None:
     y, slope = apply(kind, [-1e4, -100, 100, 1e4])
     assert np.isfinite(y).all()
-    assert slope is not None
     assert np.isfinite(slope).all()

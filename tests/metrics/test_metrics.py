@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -51,7 +52,7 @@ CASES = {
         of_yes({"accuracy": {"threshold": 0.5}}, lambda: sklearn.accuracy_score(YES[:, 0] > 0, SCORES[:, 0] > 0.5)),
     ],
     "top_k": [
-        of_labels({"top_k": k}, lambda k=k: sklearn.top_k_accuracy_score(LABELS, LOGITS, k=k)) for k in (1, 2, 3)
+        of_labels({"top_k": k}, functools.partial(sklearn.top_k_accuracy_score, LABELS, LOGITS, k=k)) for k in (1, 2, 3)
     ],
     "precision": [
         of_labels("precision", lambda: sklearn.precision_score(LABELS, PREDICTED, **MACRO)),
@@ -101,7 +102,7 @@ def program(metric: Metric, output: Array, target: Array) -> tuple[list[str], Pr
 def test_sums_of_uneven_batches_make_the_number(case: Case) -> None:
     metric = Metric.registry.build(case.entry)
     names, sums = program(metric, case.output, case.target)
-    totals = [np.float64(0)] * len(names)
+    totals: list[Any] = [0.0] * len(names)
     for batch in np.split(np.arange(len(case.output)), [3, 4, 9]):
         parts = sums(case.output[batch], case.target[batch])
         totals = [total + part.astype(np.float64) for total, part in zip(totals, parts, strict=True)]
