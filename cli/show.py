@@ -34,7 +34,7 @@ def command(spec: str, overrides: tuple[str, ...], as_json: bool, name: str | No
     if as_json:
         click.echo(json.dumps(_summary(bundle), indent=2))
     elif name or dot:
-        click.echo(_graph_text(bundle, name or "inference", dot))
+        click.echo(_graph_text(bundle, name or "inference", dot).rstrip("\n"))
     else:
         click.echo(_layer_table(bundle))
 

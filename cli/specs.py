@@ -59,15 +59,26 @@ def data_schema() -> dict[str, Any]:
 
 
 def compile_loaded(loaded: LoadedSpec, target: Target = "portable") -> Bundle:
-    """The bundle of a spec. The size of the data is looked up only where the spec's learning rate depends on it.
+    """The bundle of a spec. The size of the data is looked up where a learning-rate schedule may depend on it.
 
     Raises:
         SpecError: mistakes that only building the graphs shows.
         UserError, EnvironmentProblem: the data's size is needed and cannot be had.
     """
-    from netwright.compiler import compile_spec
+    from netwright.compiler import SpecError, compile_spec
+    from netwright.runtime.errors import RuntimeProblem
 
-    return compile_spec(loaded.spec, target=target, train_rows=_rows_for_schedule(loaded))
+    rows, missing = None, None
+    try:
+        rows = _rows_for_schedule(loaded)
+    except RuntimeProblem as problem:  # such as a data set that was not fetched; a schedule in steps can do without
+        missing = problem
+    try:
+        return compile_spec(loaded.spec, target=target, train_rows=rows)
+    except SpecError:
+        if missing is not None:
+            raise missing from None
+        raise
 
 
 def _rows_for_schedule(loaded: LoadedSpec) -> int | None:

@@ -99,15 +99,16 @@ def test_compile_does_not_overwrite(cli: Cli, here: Path, kind: str) -> None:
 
 def test_compile_needs_the_data_only_for_a_schedule(cli: Cli, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NETWRIGHT_CACHE", str(here / "empty"))
-    assert cli("show", "mnist_mlp").exit_code == 0
-    schedule = "training.optimizer={sgd: {learning_rate: {cosine: {peak: 0.1}}}}"
-    result = cli("show", "mnist_mlp", "--set", schedule)
+    of_epochs = "training.optimizer={sgd: {learning_rate: {cosine: {peak: 0.1}}}}"
+    for size_does_not_matter in ("adam", "{sgd: {learning_rate: {cosine: {peak: 0.1, steps: 100}}}}"):
+        assert cli("show", "mnist_mlp", "--set", f"training.optimizer={size_does_not_matter}").exit_code == 0
+    result = cli("show", "mnist_mlp", "--set", of_epochs)
     assert result.exit_code == 1
     assert result.stderr == (
         f"error: data source 'mnist': {here / 'empty' / 'mnist'}: train-images-idx3-ubyte is missing\n"
         "  hint: fetch the data set with: netwright fetch mnist\n"
     )
-    assert cli("show", "digits_mlp", "--set", schedule).exit_code == 0
+    assert cli("show", "digits_mlp", "--set", of_epochs).exit_code == 0
 
 
 def test_show_prints_the_layers(cli: Cli) -> None:
@@ -132,6 +133,20 @@ def test_show_as_json(cli: Cli) -> None:
     assert shown["layers"][0] == {"name": "dense1", "kind": "dense", "shape": [8], "parameters": 24}
     assert set(shown["nodes"]) == {"inference", "init", "step", "evaluate", "gradients", "apply"}
     assert all(count > 0 for count in shown["nodes"].values())
+
+
+def test_show_prints_a_graph_as_text(cli: Cli) -> None:
+    lines = cli("show", "perceptron", "--graph", "inference").stdout.splitlines()
+    assert lines[0] == "graph inference"
+    assert lines[-1].strip() == "y"
+    assert any("Gemm(x, dense1/weight, dense1/bias)" in line for line in lines)
+
+
+def test_show_prints_graphviz(cli: Cli) -> None:
+    inference, step = (cli("show", "xor_mlp", "--dot", *more).stdout for more in ((), ("--graph", "step")))
+    assert inference.startswith('digraph "inference" {')
+    assert step.startswith('digraph "step" {')
+    assert step.count("{") == step.count("}")
 
 
 def test_show_without_training_has_two_graphs(cli: Cli) -> None:
