@@ -24,7 +24,8 @@ class SymbolicDim:
     terms: tuple[tuple[Monomial, int], ...]
 
     def __str__(self) -> str:
-        return "+".join(_term_text(monomial, coefficient) for monomial, coefficient in self.terms)
+        terms = "+".join(_term_text(monomial, coefficient) for monomial, coefficient in self.terms)
+        return terms.replace("+-", "-")
 
     __repr__ = __str__
 
@@ -73,6 +74,8 @@ def divide_exactly(dividend: Dim, divisor: Dim) -> Dim | None:
     if len(terms) != 1:
         return 1 if dividend == divisor else None
     monomial, coefficient = terms[0]
+    if dividend == 0:
+        return 0 if coefficient else None
     quotient = []
     for m, c in _terms(dividend):
         rest = list(m)
