@@ -9,7 +9,7 @@ import numpy as np
 
 from ..ir import Array, Call, Derivative, Operator, Sample, Shape, TensorType, Value, apply, op, register, shape_text
 from .inference import broadcast_shapes, require_float, require_same_dtype
-from .shapes import shape_of
+from .shapes import reshape
 
 CONTRIB: Final = "com.microsoft"
 
@@ -63,7 +63,7 @@ def _matmul_by_a(d: Derivative) -> Value:
     a, b, dy = _as_matrices(d)
     if b.rank == 2:
         da = op.Gemm(rows_of(dy), b, transB=1)
-        da = op.Reshape(da, shape_of(a)) if a.rank > 2 else da
+        da = reshape(da, a.shape, a) if a.rank > 2 else da
     else:
         da = op.MatMul(dy, transpose_last(b))
     return op.Squeeze(da, [-2]) if d.a.rank == 1 else da
