@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, TypeAlias
 
 from jsonschema import Draft202012Validator
@@ -16,7 +17,7 @@ from netwright.schema import as_list
 from ..errors import Diagnostic
 from .positions import Path, Positions
 from .schema import Families
-from .semantics import check_semantics
+from .semantics import MAX_REPORTED, check_semantics
 from .settings import NAME_PATTERN
 from .suggest import closest, did_you_mean
 from .wording import a, expected, expected_number, family_of, fields, plural, received
@@ -32,23 +33,33 @@ def _is_number(_checker: Any, value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
+def _items(validator: Any, items: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
+    """The keyword `items`, quick for long lists of plain numbers such as weights written in a spec."""
+    plain = isinstance(items, dict) and items.keys() <= {"type", "description"}
+    if plain and isinstance(instance, list) and all(validator.is_type(item, items["type"]) for item in instance):
+        return
+    yield from Draft202012Validator.VALIDATORS["items"](validator, items, instance, schema)
+
+
 _Validator = extend(  # type: ignore[no-untyped-call]
     Draft202012Validator,
+    {"items": _items},
     type_checker=Draft202012Validator.TYPE_CHECKER.redefine_many({"integer": _is_integer, "number": _is_number}),
 )
 
 
 def check(tree: Any, positions: Positions, schema: Mapping[str, Any], families: Families) -> list[Diagnostic]:
-    """All mistakes of a plain tree: against the schema, then in names and references. Empty when it is valid."""
-    violations = [_violation(error) for error in _Validator(schema).iter_errors(tree)]
+    """All mistakes of a plain tree (up to a bound): against the schema, then in names and references."""
+    violations = [_violation(error) for error in islice(_Validator(schema).iter_errors(tree), MAX_REPORTED)]
     crowded = {v.path for v in violations if v.keyword == "maxProperties" and "x-family" in v.schema}
     translator = _Translator(positions, schema)
-    found = [
+    plain = (
         diagnostic
         for violation in violations
         if not _follows_from_crowding(violation, crowded)
         for diagnostic in translator.translate(violation)
-    ]
+    )
+    found = list(islice(plain, MAX_REPORTED))
     if isinstance(tree, dict):
         found += check_semantics(tree, positions, families, [v.path for v in violations])
     return list(dict.fromkeys(found))
@@ -208,10 +219,12 @@ class _Translator:
             hint = f"write {value}: {{{', '.join(f'{key}: …' for key in needed)}}}"
             yield self._at(path, f"the {family} '{value}' needs {listed}", hint)
         elif (before := str(value).partition(":"))[0] in kinds and before[1]:
-            yield self._at(path, f"unknown {family} '{value}'", f"put a space after the ':': {before[0]}: {before[2]}")
+            yield self._at(
+                path, f"unknown {family} {received(value)}", f"put a space after the ':': {before[0]}: {before[2]}"
+            )
         else:
             hint = _text_hint(str(value), ["number"]) or _kind_hint(str(value), list(kinds), family)
-            yield self._at(path, f"unknown {family} '{value}'", hint)
+            yield self._at(path, f"unknown {family} {received(value)}", hint)
 
     def _wrong_constant(self, violation: _Violation) -> Iterator[Diagnostic]:
         path, wanted, value = violation.path, violation.limit, violation.value
@@ -271,7 +284,8 @@ def _as_fields(arguments: Any, kind: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _first_sentence(text: str) -> str:
-    return re.split(r"\.\s|\n\n", text, maxsplit=1)[0].replace("\n", " ").rstrip(".")
+    sentence = re.split(r"\.\s|\n\n", text, maxsplit=1)[0].replace("\n", " ").rstrip(".")
+    return sentence[:1].lower() + sentence[1:] if re.match(r"[A-Z]([a-z]| [a-z])", sentence) else sentence
 
 
 _NUMBER_WITH_MARKS = re.compile(r"[-+]?[0-9][0-9_,' ]*")

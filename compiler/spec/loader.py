@@ -26,7 +26,9 @@ except ImportError:  # PyYAML without libyaml: the same events, only slower
 
 MAX_BYTES = 10_000_000
 MAX_DEPTH = 64
-MAX_VALUES = 250_000
+MAX_VALUES = 100_000
+MAX_TEXT = 10_000
+MAX_KEY = 200
 MAX_ALIASED_VALUES = 100_000
 
 _CORE = "tag:yaml.org,2002:"
@@ -176,6 +178,8 @@ class _Composer:
 
     def _scalar(self, event: Any) -> Node:
         place = self._place(event)
+        if len(event.value) > MAX_TEXT:
+            raise _failure(place, f"a text of more than {MAX_TEXT:,} characters", "keep data in files of their own")
         tag = event.tag if event.tag not in (None, "!") else None
         if tag is None:
             return Node(self._plain(event, place) if event.implicit[0] else event.value, place)
@@ -219,6 +223,8 @@ class _Composer:
                 merged += self._merge_sources(value, key_place)
             elif not isinstance(key.value, str):
                 self._broken.append(_unusable_key(key, value, key_place))
+            elif len(key.value) > MAX_KEY:
+                self._broken.append(_diagnostic(key_place, f"a key of more than {MAX_KEY} characters", "shorten it"))
             elif key.value in items:
                 first = keys[key.value].line
                 message = f"the key '{key.value}' is given twice in one mapping, first on line {first}"

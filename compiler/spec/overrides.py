@@ -41,7 +41,7 @@ def _apply(root: Node, override: str, number: int) -> Node:
         raise _failure(number, "", f"'{text}' is not the path of a value", hint)
     path: Path = tuple(int(index) if index else key for index, key in _STEP.findall(text))
     column = len(text) + 2
-    if value.strip():
+    if value.strip() not in ("", "~", "null"):
         node, repeated = read_text(value, FILE, line=number, column=column)
         if repeated:
             raise SpecError(repeated)

@@ -73,29 +73,29 @@ def spec_schema(data_schema: Mapping[str, Any] | None = None, families: Families
         "additionalProperties": False,
         "required": ["netwright", "inputs", "network"],
         "properties": {
-            "netwright": {"const": LANGUAGE_VERSION, "description": "version of the spec language"},
-            "name": {**NAME, "description": "name of the model (default: that of the file)"},
+            "netwright": {"const": LANGUAGE_VERSION, "description": "Version of the spec language."},
+            "name": {**NAME, "description": "Name of the model (default: that of the file)."},
             "inputs": {
                 "type": "object",
-                "description": "the values the network is given, by name",
+                "description": "The values the network is given, by name.",
                 "minProperties": 1,
                 "propertyNames": {"pattern": NAME_PATTERN},
                 "additionalProperties": described_schema(InputSettings, definitions),
             },
             "network": {
                 "type": "array",
-                "description": "the layers, each reading the value before it unless it says `from`",
+                "description": "The layers, each reading the value before it unless it says `from`.",
                 "minItems": 1,
                 "items": layer,
             },
             "outputs": {
                 "type": "object",
-                "description": "what the network returns, by name (default: `output`, the last value)",
+                "description": "What the network returns, by name (default: `output`, the last value).",
                 "minProperties": 1,
                 "propertyNames": {"pattern": NAME_PATTERN},
                 "additionalProperties": {
                     "type": ["string", "object", "array"],
-                    "description": "the name of a value, or a layer, or a list of layers",
+                    "description": "The name of a value, or a layer, or a list of layers.",
                     "minItems": 1,
                     "items": layer,
                     "x-expected": "the name of a value, a layer, or a list of layers",
@@ -112,23 +112,23 @@ def spec_schema(data_schema: Mapping[str, Any] | None = None, families: Families
 
 def _common_fields(families: Families) -> dict[str, dict[str, dict[str, Any]]]:
     """What every layer, loss and metric takes besides its own fields."""
-    name = {**NAME, "description": "name of the value it makes (default: its kind and a number, such as `dense1`)"}
+    name = {**NAME, "description": "Name of the value it makes (default: its kind and a number, such as `dense1`)."}
     source = {
         **REFERENCES,
-        "description": "the value it reads, or a list of them: names of layers or inputs (default: the value before)",
+        "description": "The value it reads, or a list of them: names of layers or inputs (default: the value before).",
     }
     judged = {
         **REFERENCE,
-        "description": "the value it judges: a layer, input or output (default: the last layer)",
+        "description": "The value it judges: a layer, input or output (default: the last layer).",
     }
     target = {
         **NAME,
-        "description": "what it compares with: a column of the data, or an input (default: that of its kind)",
+        "description": "What it compares with: a column of the data, or an input (default: that of its kind).",
     }
-    weight = {"type": "number", "exclusiveMinimum": 0, "default": 1, "description": "its share in the total loss"}
-    followed = {**REFERENCE, "description": "the value it judges (default: that of the loss with the same target)"}
-    followed_target = {**NAME, "description": "what it compares with (default: the target of the loss)"}
-    reported = {**NAME, "description": "the name it is reported by (default: that of its kind)"}
+    weight = {"type": "number", "exclusiveMinimum": 0, "default": 1, "description": "Its share in the total loss."}
+    followed = {**REFERENCE, "description": "The value it judges (default: that of the loss with the same target)."}
+    followed_target = {**NAME, "description": "What it compares with (default: the target of the loss)."}
+    reported = {**NAME, "description": "The name it is reported by (default: that of its kind)."}
     return {
         families.layers.family: {"name": name, "from": source},
         families.losses.family: {"from": judged, "target": target, "weight": weight},

@@ -25,6 +25,9 @@ from .settings import NAME_PATTERN
 from .suggest import closest, did_you_mean
 from .wording import a, received
 
+MAX_REPORTED = 200
+"""Mistakes listed from one kind of check; a text with more of them is no spec."""
+
 RESERVED = frozenset(["batch", "loss", "optimizer", "random_counter", "seed", "step", "learning_rate_scale"])
 """Names of the bundle's own inputs, outputs, state and axis."""
 
@@ -200,7 +203,7 @@ class _Checker:
 
     def _check_output_reference(self, output: Output, name: str, known: set[str], later: dict[str, int]) -> None:
         if name not in known and name not in later and name in self._families.layers:
-            message = f"there is no value named '{name}'"
+            message = f"there is no value named {received(name)}"
             self._add(output.path, message, f"to apply the layer, write {output.name}: {{{name}: {{}}}}")
         else:
             self._check_reference(Reference(name, output.path), known, own=None, later=later)
@@ -222,8 +225,12 @@ class _Checker:
         elif name in later:
             message = f"the value '{name}' is made later, on line {later[name]}"
             self._add(reference.path, message, "a layer reads values from before it; move one of the two")
+        elif len(self._found) >= MAX_REPORTED:
+            return  # the closest names are costly to find
         elif not (self._uncertain and re.fullmatch(r"[a-z_0-9]*[a-z_]\d+", name)):
-            self._add(reference.path, f"there is no value named '{name}'", did_you_mean(name, sorted(known), "values"))
+            self._add(
+                reference.path, f"there is no value named {received(name)}", did_you_mean(name, sorted(known), "values")
+            )
 
     # --- training and data -----------------------------------------------------------------------------------------
 
@@ -240,7 +247,7 @@ class _Checker:
             path: Path = ("training", "early_stopping", "monitor")
             close = closest(monitor, reported)
             hint = f"did you mean '{close}'?" if close else f"add it to training.metrics, or use {_or(reported)}"
-            self._add(path, f"there is no metric named '{monitor}'", hint)
+            self._add(path, f"there is no metric named {received(monitor)}", hint)
 
     def _check_metric_target(self, metric: Entry) -> None:
         given = metric.connections.get("target")

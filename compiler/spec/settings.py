@@ -98,14 +98,14 @@ class InputSettings(Described):
 
     shorthand: ClassVar[str | None] = "shape"
     shape: tuple[int | str, ...] = spec_field(
-        "size of each axis without the batch axis; a name such as `time` makes the axis symbolic",
+        "Size of each axis without the batch axis; a name such as `time` makes the axis symbolic.",
         schema={
             "type": "array",
             "items": {"type": ["integer", "string"], "minimum": 1, "pattern": NAME_PATTERN},
         },
     )
     dtype: Literal["float32", "float64", "float16", "int64", "int32", "uint8", "bool"] = spec_field(
-        "type of the elements", default="float32"
+        "Type of the elements.", default="float32"
     )
 
 
@@ -113,8 +113,8 @@ class InputSettings(Described):
 class Regularization(Described):
     """Penalties on the weights, added to the loss."""
 
-    l1: float = spec_field("factor of the sum of absolute weights", default=0.0, minimum=0)
-    l2: float = spec_field("factor of half the sum of squared weights", default=0.0, minimum=0)
+    l1: float = spec_field("Factor of the sum of absolute weights.", default=0.0, minimum=0)
+    l2: float = spec_field("Factor of half the sum of squared weights.", default=0.0, minimum=0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,9 +122,9 @@ class EarlyStopping(Described):
     """Stop when the monitored number no longer improves on the validation data."""
 
     shorthand: ClassVar[str | None] = "patience"
-    patience: int = spec_field("epochs without improvement before training stops", minimum=1)
-    monitor: str = spec_field("`loss`, or the name of a metric", default="loss")
-    minimum_change: float = spec_field("a smaller change is not an improvement", default=0.0, minimum=0)
+    patience: int = spec_field("Epochs without improvement before training stops.", minimum=1)
+    monitor: str = spec_field("`loss`, or the name of a metric.", default="loss")
+    minimum_change: float = spec_field("A smaller change is not an improvement.", default=0.0, minimum=0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,25 +132,27 @@ class TrainingSettings(Described):
     """How the network learns. Without this section a spec can only predict."""
 
     loss: tuple[LossEntry, ...] = spec_field(
-        "what training makes small: a loss, or a list of losses that are added", schema=one_or_list_of("loss")
+        "What training makes small: a loss, or a list of losses that are added.", schema=one_or_list_of("loss")
     )
     optimizer: OptimizerEntry = spec_field(
-        f"how the gradient changes the weights (default: {DEFAULT_OPTIMIZER})",
+        f"How the gradient changes the weights (default: {DEFAULT_OPTIMIZER}).",
         default=None,
         schema={"$ref": "#/$defs/optimizer"},
     )
-    regularization: Regularization = spec_field("penalties on the weights", default_factory=lambda: Regularization())
+    regularization: Regularization = spec_field("Penalties on the weights.", default_factory=lambda: Regularization())
     clip_global_norm: float | None = spec_field(
-        "scale all gradients down together when their joint norm is larger than this", default=None, exclusive_minimum=0
+        "Scale all gradients down together when their joint norm is larger than this.",
+        default=None,
+        exclusive_minimum=0,
     )
-    epochs: int = spec_field("passes over the training data", default=10, minimum=1)
-    batch_size: int = spec_field("examples in one step", default=32, minimum=1)
-    seed: int = spec_field("of initial weights, shuffling and random masks", default=0, minimum=0)
+    epochs: int = spec_field("Passes over the training data.", default=10, minimum=1)
+    batch_size: int = spec_field("Examples in one step.", default=32, minimum=1)
+    seed: int = spec_field("Seed of the initial weights, of shuffling and of random masks.", default=0, minimum=0)
     metrics: tuple[MetricEntry, ...] = spec_field(
-        "numbers to report besides the loss", default=(), schema={"type": "array", "items": {"$ref": "#/$defs/metric"}}
+        "Numbers to report besides the loss.", default=(), schema={"type": "array", "items": {"$ref": "#/$defs/metric"}}
     )
-    early_stopping: EarlyStopping | None = spec_field("stop when nothing improves", default=None)
-    restore_best: bool = spec_field("end with the weights of the best epoch instead of the last", default=False)
+    early_stopping: EarlyStopping | None = spec_field("Stop when nothing improves.", default=None)
+    restore_best: bool = spec_field("End with the weights of the best epoch instead of the last.", default=False)
     origin: Origin = dataclasses.field(default=NOWHERE, compare=False)
 
     @property
@@ -163,21 +165,21 @@ class TrainingSettings(Described):
 class Split(Described):
     """Fractions of the data kept apart from training."""
 
-    validation: float = spec_field("fraction that judges each epoch", default=0.0, minimum=0, exclusive_maximum=1)
-    test: float = spec_field("fraction that judges the finished network", default=0.0, minimum=0, exclusive_maximum=1)
-    seed: int = spec_field("of the random split", default=0, minimum=0)
-    stratify: str | None = spec_field("column whose values every part holds in equal shares", default=None)
+    validation: float = spec_field("Fraction that judges each epoch.", default=0.0, minimum=0, exclusive_maximum=1)
+    test: float = spec_field("Fraction that judges the finished network.", default=0.0, minimum=0, exclusive_maximum=1)
+    seed: int = spec_field("Seed of the random split.", default=0, minimum=0)
+    stratify: str | None = spec_field("Column whose values every part holds in equal shares.", default=None)
 
 
 @dataclass(frozen=True, kw_only=True)
 class DataSettings(Described):
     """Where the examples come from."""
 
-    source: Any = spec_field("an entry of the data sources", schema={"type": ["string", "object"]})
-    split: Split = spec_field("parts kept apart from training", default_factory=lambda: Split())
-    shuffle: bool = spec_field("a new order of the training examples in each epoch", default=True)
+    source: Any = spec_field("An entry of the data sources.", schema={"type": ["string", "object"]})
+    split: Split = spec_field("Parts kept apart from training.", default_factory=lambda: Split())
+    shuffle: bool = spec_field("A new order of the training examples in each epoch.", default=True)
     columns: Mapping[str, str] = spec_field(
-        "input or target name -> column of the source, where the two differ",
+        "Input or target name -> column of the source, where the two differ.",
         default_factory=dict,
         schema={"type": "object", "additionalProperties": {"type": "string"}},
     )

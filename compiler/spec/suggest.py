@@ -65,6 +65,10 @@ _ELSEWHERE = {
     "validation_loss": "loss",
 }
 
+# Comparing by spelling takes time; beyond these, nobody misspelled anything.
+_LONGEST_WORD = 64
+_MOST_WORDS = 500
+
 
 def closest(word: str, known: Iterable[str]) -> str | None:
     """The known word most like `word`: apart from case and separators, by another framework's name, by spelling."""
@@ -76,7 +80,9 @@ def closest(word: str, known: Iterable[str]) -> str | None:
     elsewhere = _ELSEWHERE.get(word.lower())
     if elsewhere in known:
         return elsewhere
-    close = difflib.get_close_matches(word.lower(), known, n=1, cutoff=0.65)
+    if len(word) > _LONGEST_WORD:
+        return None
+    close = difflib.get_close_matches(word.lower(), known[:_MOST_WORDS], n=1, cutoff=0.65)
     return close[0] if close else None
 
 

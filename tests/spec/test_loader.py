@@ -248,6 +248,15 @@ def test_the_number_of_values_is_limited(monkeypatch: pytest.MonkeyPatch) -> Non
     assert errors("[" + ", ".join(["1"] * 20) + "]") == message
 
 
+def test_the_length_of_texts_and_keys_is_limited() -> None:
+    assert plain("a: " + "b" * 10_000)
+    assert errors("a: " + "b" * 10_001) == (
+        "a.yaml:1:4: a text of more than 10,000 characters\n  hint: keep data in files of their own"
+    )
+    assert plain("a" * 200 + ": 1")
+    assert errors("a" * 201 + ": 1") == "a.yaml:1:1: a key of more than 200 characters\n  hint: shorten it"
+
+
 def test_files_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("digits.yaml").write_text("a: 1")

@@ -236,6 +236,27 @@ training:
     ]
 
 
+def test_the_number_of_mistakes_listed_is_bounded(families: Families) -> None:
+    head = "netwright: 1\ninputs: {x: [2]}\n"
+    for network in ("a", "{dense: ten}", "{relu: {from: nowhere}}", "{dense: {units: 3, a: 1, b: 2, c: 3}}"):
+        text = head + "network: [" + ", ".join([network] * 300) + "]\n"
+        with pytest.raises(SpecError) as caught:
+            build(text, families)
+        assert len(caught.value.diagnostics) == 200
+
+
+def test_long_lists_of_numbers_are_checked_as_any_other(families: Families) -> None:
+    numbers = ", ".join(["1"] * 100)
+    text = f"netwright: 1\ninputs: {{x: [2]}}\nnetwork: [relu]\ndata: {{source: [{numbers}, a, .inf, 2]}}\n"
+    schema = {"type": "array", "items": {"type": "number"}}
+    with pytest.raises(SpecError) as caught:
+        load_text(text, "a.yaml", families=families, data_schema=schema)
+    assert [str(d) for d in caught.value.diagnostics] == [
+        "a.yaml:4:317: data.source[100]: must be a number, received 'a'",
+        "a.yaml:4:320: data.source[101]: must be a number, received .inf",
+    ]
+
+
 def test_keywords_of_schemas_from_outside(families: Families) -> None:
     source = {
         "type": "object",
