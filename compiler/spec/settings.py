@@ -114,7 +114,7 @@ class Regularization(Described):
     """Penalties on the weights, added to the loss."""
 
     l1: float = spec_field("Factor of the sum of absolute weights.", default=0.0, minimum=0)
-    l2: float = spec_field("Factor of half the sum of squared weights.", default=0.0, minimum=0)
+    l2: float = spec_field("Factor of the sum of squared weights.", default=0.0, minimum=0)
 
 
 @dataclass(frozen=True, kw_only=True)
