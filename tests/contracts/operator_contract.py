@@ -13,23 +13,20 @@ import dataclasses
 import functools
 import itertools
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
 
 import numpy as np
 import onnx
-import onnxruntime
+from graph_functions import as_tuple, onnxruntime_cpu, reference, to_onnx
 from netwright.compiler import ops  # noqa: F401  (registers the records)
 from netwright.compiler.autodiff import NotDifferentiableError, gradients
-from netwright.compiler.emit import emit
 from netwright.compiler.errors import BuildError
 from netwright.compiler.ir import (
     OPERATORS,
     Array,
     Dim,
     DType,
-    Graph,
     NotDifferentiable,
     Operator,
     Sample,
@@ -41,8 +38,6 @@ from netwright.compiler.ir import (
     op,
 )
 from netwright.compiler.ops.cast import cast
-from onnx.reference import ReferenceEvaluator
-from onnx.reference.op_run import OpRun
 
 STEP = 1e-3
 UNKNOWN = "not known when compiling"
@@ -134,67 +129,6 @@ def _as_float(array: Array, floats: DType) -> Array:
     return array.astype(floats.numpy) if DType.of(array).is_float else array
 
 
-# Running graphs
-
-
-def to_onnx(outputs: Sequence[Value], inputs: Sequence[Value]) -> onnx.ModelProto:
-    """A model computing `outputs` as `y0`, `y1`, …"""
-    return emit(Graph("case", tuple(inputs), {f"y{i}": value for i, value in enumerate(outputs)}))
-
-
-Function = Callable[[Mapping[Value, Array]], list[Array]]
-
-
-def reference(outputs: Sequence[Value], inputs: Sequence[Value]) -> Function:
-    """The graph as a function, evaluated by onnx.reference."""
-    evaluator = ReferenceEvaluator(to_onnx(outputs, inputs), new_ops=list(_own_operators()))
-
-    def run(feeds: Mapping[Value, Array]) -> list[Array]:
-        with np.errstate(all="ignore"):  # the branch of a Where that is not taken may overflow
-            results = evaluator.run(None, {value.name: feeds[value] for value in inputs})
-        return [np.asarray(result) for result in results]
-
-    return run
-
-
-REFERENCE_LACKS: Final = {
-    "Erf": "rounds to float32",
-    "Gelu": "is expanded to Erf",
-    "GatherElements": "refuses indices that cover fewer columns than the data",
-    "OneHot": "refuses a depth of shape (1,)",
-}
-"""Operators that onnx.reference 1.23 cannot be trusted with, and why."""
-
-
-@functools.cache
-def _own_operators() -> tuple[type[OpRun], ...]:
-    """Those, and contrib operators, by the records' numpy functions; ONNX Runtime and PyTorch check these records."""
-    return tuple(_own_operator(o) for o in OPERATORS.values() if o.domain or o.name in REFERENCE_LACKS)
-
-
-def _own_operator(operator: Operator) -> type[OpRun]:
-    def run(self: OpRun, *arrays: Array, **attributes: Any) -> tuple[Array, ...]:
-        assert operator.evaluate is not None
-        given = {**operator.attributes, **{k: v for k, v in attributes.items() if v is not None}}
-        return _tuple(operator.evaluate(*arrays, **given))
-
-    return type(operator.name, (OpRun,), {"op_domain": operator.domain, "_run": run})
-
-
-def onnxruntime_cpu(outputs: Sequence[Value], inputs: Sequence[Value]) -> Function:
-    """The graph as a function, run by ONNX Runtime on the CPU."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 3
-    model = to_onnx(outputs, inputs).SerializeToString()
-    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-
-    def run(feeds: Mapping[Value, Array]) -> list[Array]:
-        return list(session.run(None, {value.name: feeds[value] for value in inputs}))
-
-    return run
-
-
 # Types
 
 
@@ -237,12 +171,8 @@ def _evaluated_both_ways(case: Case, floats: DType) -> list[tuple[Array, Array]]
     node = built.outputs[0].node
     assert node is not None
     arrays = [None if array is None else _as_float(array, floats) for array in case.sample.inputs]
-    results = _tuple(case.operator.evaluate(*arrays, **node.attributes))
+    results = as_tuple(case.operator.evaluate(*arrays, **node.attributes))
     return list(zip(results, reference(built.outputs, list(built.feeds))(built.feeds), strict=True))
-
-
-def _tuple(result: Any) -> tuple[Array, ...]:
-    return tuple(result) if isinstance(result, (tuple, list)) else (np.asarray(result),)
 
 
 # Derivatives

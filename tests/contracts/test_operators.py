@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
+import numpy as np
 import operator_contract as contract
 import pytest
-from netwright.compiler.ir import OPERATORS, Derivative, Operator, Rule, Value
+from graph_functions import Function, onnxruntime_cpu
+from netwright.compiler.ir import OPERATORS, Derivative, Operator, Rule, TensorType, Value, find, op
 from operator_contract import Case, all_cases
 
 CASES = all_cases()
@@ -77,3 +80,42 @@ def test_a_wrong_rule_is_noticed(operator: Operator, index: int, monkeypatch: py
         except AssertionError:
             failures += 1
     assert failures
+
+
+def test_a_wrong_type_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    wide = dataclasses.replace(find("Exp"), infer=lambda call: [TensorType(call[0].dtype, (*call[0].shape, 1))])
+    monkeypatch.setitem(OPERATORS, ("", "Exp"), wide)
+    with pytest.raises(AssertionError, match=r"differs from onnx\.reference"):
+        contract.check_types(Case(wide, wide.samples()[0], 0))
+
+
+def test_a_wrong_evaluation_is_noticed() -> None:
+    off = dataclasses.replace(find("Exp"), evaluate=lambda x: np.exp(x) + x.dtype.type(1e-9))
+    with pytest.raises(AssertionError, match="Not equal to tolerance"):
+        contract.check_evaluate(Case(off, off.samples()[0], 0))
+
+
+def test_a_wrong_second_derivative_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rule with the right value but a derivative of its own that is cut off."""
+
+    def cut(d: Derivative) -> Value:
+        return d.dy * op.Round(d.y * 1e9) * 1e-9
+
+    planted = dataclasses.replace(find("Exp"), gradients=(cut,))
+    monkeypatch.setitem(OPERATORS, ("", "Exp"), planted)
+    case = Case(planted, planted.samples()[0], 0)
+    contract.check_gradient(case)
+    with pytest.raises(AssertionError, match="Not equal to tolerance"):
+        contract.check_second_order(case)
+
+
+def test_a_wrong_kernel_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    case = Case(find("Exp"), find("Exp").samples()[0], 0)
+
+    def coarse(outputs: Sequence[Value], inputs: Sequence[Value]) -> Function:
+        exact = onnxruntime_cpu(outputs, inputs)
+        return lambda feeds: [result * np.float32(1.0001) for result in exact(feeds)]
+
+    monkeypatch.setattr(contract, "onnxruntime_cpu", coarse)
+    with pytest.raises(AssertionError, match="Not equal to tolerance"):
+        contract.check_onnxruntime(case)

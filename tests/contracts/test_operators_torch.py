@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 import operator_contract as contract
 import pytest
+from graph_functions import reference
 from netwright.compiler.ir import Array, DType, Sample, Value, find
 from operator_contract import Case
 
@@ -158,7 +159,7 @@ def compare_with_torch(case: Case) -> None:
     result = TORCH[case.operator.name](*tensors, **node.attributes)
     results = result if isinstance(result, tuple) else (result,)
     counterparts = [(y, t) for y, t in zip(built.outputs, results, strict=True) if t is not None]
-    values = contract.reference([y for y, _ in counterparts], list(built.feeds))(built.feeds)
+    values = reference([y for y, _ in counterparts], list(built.feeds))(built.feeds)
     for value, (_, tensor) in zip(values, counterparts, strict=True):
         np.testing.assert_allclose(value, tensor.detach().numpy(), rtol=1e-12, atol=1e-14, strict=True)
     if not built.float_outputs or contract.is_refused(built):
@@ -169,7 +170,7 @@ def compare_with_torch(case: Case) -> None:
     if parameters and objective.requires_grad:
         objective.backward()
     present = [gradient for gradient in a.gradients if gradient is not None]
-    ours = iter(contract.reference(present, list(a.feeds))(a.feeds) if present else [])
+    ours = iter(reference(present, list(a.feeds))(a.feeds) if present else [])
     for gradient, leaf in zip(a.gradients, parameters, strict=True):
         have = np.zeros(leaf.shape) if gradient is None else next(ours)
         want = np.zeros(leaf.shape) if leaf.grad is None else leaf.grad.numpy()
