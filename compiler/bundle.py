@@ -96,6 +96,8 @@ class Bundle:
         """The state that the network itself reads, as `init` makes it from the spec's seed, computed with numpy."""
         import numpy as np
 
+        if "init" not in self.graphs:
+            return {}
         init = self.graphs["init"]
         network = {value.name for value in self.graphs["inference"].inputs} & set(init.outputs)
         wanted = Graph(init.name, init.inputs, {name: init.outputs[name] for name in init.outputs if name in network})
@@ -108,12 +110,10 @@ class Bundle:
         Raises SpecError when the folder exists already or cannot be written.
         """
         folder = Path(folder)
-        nowhere = Origin(str(folder), 1, 1, "")
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise SpecError([Diagnostic(nowhere, "already exists", "choose another folder, or remove this one")])
-        models = self.models()
         staging: Path | None = None
         try:
+            _require_vacant(folder)
+            models = self.models()
             folder.parent.mkdir(parents=True, exist_ok=True)
             staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
             for name, model in models.items():
@@ -127,7 +127,7 @@ class Bundle:
             if staging is not None:
                 shutil.rmtree(staging, ignore_errors=True)
             reason = error.strerror or str(error)
-            raise SpecError([Diagnostic(nowhere, f"cannot be written: {reason}")]) from error
+            raise SpecError([Diagnostic(_origin(folder), f"cannot be written: {reason}")]) from error
         except BaseException:
             if staging is not None:
                 shutil.rmtree(staging, ignore_errors=True)
@@ -148,6 +148,16 @@ def compile_spec(spec: Spec, *, target: Target = "portable", train_rows: int | N
     """
     built = build_graphs(spec, _horizon(spec.training, train_rows), PASSES_OF[target])
     return Bundle(spec, target, built, _manifest(spec, target, built))
+
+
+def _require_vacant(folder: Path) -> None:
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        hint = "choose another folder, or remove this one"
+        raise SpecError([Diagnostic(_origin(folder), "already exists", hint)])
+
+
+def _origin(folder: Path) -> Origin:
+    return Origin(str(folder), 1, 1, "")
 
 
 def _horizon(training: TrainingSettings | None, train_rows: int | None) -> Horizon:

@@ -42,13 +42,17 @@ class Graphs:
 def build_graphs(spec: Spec, horizon: Horizon, passes: Sequence[Pass] = PASSES) -> Graphs:
     """All graphs that a spec allows: without a `training` section `inference` and `init`, else all six.
 
+    A network without state and without training has nothing to initialize, hence no `init` either.
+
     Raises SpecError with the mistakes that only building shows: shapes, targets, schedules.
     """
     variables = Variables()
     forward = build_forward(spec, variables)
     inference = Graph("inference", (*forward.features.values(), *variables.values.values()), forward.outputs)
     if spec.training is None:
-        built = {"inference": inference, "init": build_init(spec, variables)}
+        built = {"inference": inference}
+        if variables.declared:
+            built["init"] = build_init(spec, variables)
         return Graphs(_optimized(built, passes), forward, variables)
     return _training_graphs(spec, spec.training, horizon, variables, forward, inference, passes)
 

@@ -7,8 +7,8 @@ import subprocess
 import sys
 
 import pytest
-from node_host import run_node
 from support.bundles import ROOT, BundleFolder
+from support.node_host import run_node
 
 EXAMPLES = ROOT / "examples"
 LINE = re.compile(r"step (\d+): loss (\d\.\d{4}), accuracy (\d\.\d\d)")

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from netwright.compiler.ir import Array
 from netwright.runtime.data.fetch import fetch
-from node_host import run_node
 from safetensors.numpy import load_file, save_file
 from support.bundles import BundleFolder, Program, Tensors, first_state, next_state, take_batches
+from support.node_host import run_node
 
 HOST = Path(__file__).parent / "host.mjs"
 STEPS = 20

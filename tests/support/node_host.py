@@ -7,8 +7,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from support.bundles import ROOT
-from support.requirements import missing
+from .bundles import ROOT
+from .requirements import missing
 
 PROJECT = ROOT / "examples" / "node"
 INSTALL = "npm install --prefix examples/node --ignore-scripts --no-package-lock"

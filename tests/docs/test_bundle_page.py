@@ -1,0 +1,84 @@
+"""docs/bundle.md tells the truth: its code trains a bundle as it stands, and its tables name what there is."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from netwright.compiler.bundle import FILES
+from netwright.runtime.finalize import FINALIZERS
+from safetensors.numpy import save_file
+from support.bundles import ROOT, BundleFolder, Program, Tensors, first_state, next_state, take_batches
+from support.node_host import PROJECT, run_node
+
+PAGE = (ROOT / "docs" / "bundle.md").read_text(encoding="utf-8")
+HOSTS = ROOT / "tests" / "hosts"
+
+
+def block(language: str) -> str:
+    """The page's one code block of a language."""
+    (found,) = re.findall(rf"^```{language}\n(.*?)^```$", PAGE, flags=re.MULTILINE | re.DOTALL)
+    return str(found)
+
+
+@pytest.fixture
+def batches(tmp_path: Path, bundle_folder: BundleFolder, monkeypatch: pytest.MonkeyPatch) -> list[Tensors]:
+    """Batches of the digits; the current folder has the bundle in `bundle`, as the page's code expects."""
+    shutil.copytree(bundle_folder("digits_mlp"), tmp_path / "bundle")
+    monkeypatch.chdir(tmp_path)
+    return take_batches(tmp_path / "bundle", 12)
+
+
+def expected_losses(batches: list[Tensors]) -> list[float]:
+    step = Program(Path("bundle/training/step.onnx"))
+    state, losses = first_state(Path("bundle"), 0), []
+    for batch in batches:
+        outputs = step({**batch, **state})
+        losses.append(float(outputs["loss"]))
+        state = next_state(outputs)
+    return losses
+
+
+def test_the_python_loop_trains(batches: list[Tensors], capsys: pytest.CaptureFixture[str]) -> None:
+    exec(compile(block("python"), "docs/bundle.md", "exec"), {"batches": batches})
+    losses = [float(line) for line in capsys.readouterr().out.splitlines()]
+    np.testing.assert_allclose(losses, expected_losses(batches), rtol=1e-5)
+
+
+def test_the_javascript_loop_trains(batches: list[Tensors], tmp_path: Path) -> None:
+    save_file({f"{i}/{name}": array for i, batch in enumerate(batches) for name, array in batch.items()}, "batches")
+    script = tmp_path / "page.mjs"
+    script.write_text(
+        f"""\
+import {{ createRequire }} from "node:module";
+import {{ readTensors }} from "{(HOSTS / "safetensors.mjs").as_uri()}";
+const ort = createRequire("{(PROJECT / "package.json").as_uri()}")("onnxruntime-node");
+const tensors = readTensors("batches", ort.Tensor);
+const batches = [];
+for (let i = 0; `${{i}}/image` in tensors; i++) {{
+  batches.push({{ image: tensors[`${{i}}/image`], label: tensors[`${{i}}/label`] }});
+}}
+{block("js")}""",
+        encoding="utf-8",
+    )
+    losses = [float(line) for line in run_node(script, folder=tmp_path).splitlines()]
+    np.testing.assert_allclose(losses, expected_losses(batches), rtol=1e-4)
+
+
+def test_the_files_are_those_that_are_written() -> None:
+    assert re.findall(r"^\| `([\w/]+\.onnx)`", PAGE, flags=re.MULTILINE) == list(FILES.values())
+
+
+def test_every_way_to_finish_a_metric_is_listed() -> None:
+    table = PAGE[PAGE.index("| `finalize`") : PAGE.index("The loss is the first of them")]
+    rows = re.findall(r"^\| (`.*?`) \|", table, flags=re.MULTILINE)[1:]
+    assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} == set(FINALIZERS)
+
+
+def test_links_lead_somewhere() -> None:
+    links = re.findall(r"\]\(([^)#:]+)", PAGE)
+    assert links
+    assert [link for link in links if not (ROOT / "docs" / link).exists()] == []
