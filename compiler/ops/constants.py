@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..errors import InternalError
 from ..ir import Array, Call, Dim, DType, NotDifferentiable, Operator, Sample, TensorType, register
-from .cast import ONNX_TYPES
 from .shape_values import dims_of
 from .shapes import A_SHAPE
 
 A_BOUND = NotDifferentiable("it is a bound that is known when compiling")
-_DTYPES = {number: dtype for dtype, number in ONNX_TYPES.items()}
+_DTYPES = {dtype.code: dtype for dtype in DType}
 
 
 def _infer_constant_of_shape(call: Call) -> list[TensorType]:
@@ -53,21 +51,17 @@ def _range_size(call: Call) -> Dim:
 
 
 def _infer_eye_like(call: Call) -> list[TensorType]:
-    if call[0].rank != 2:
-        raise call.error(f"needs two axes, received {call[0].type}")
-    return [TensorType(_eye_dtype(call.attribute("dtype"), call[0].dtype), call[0].shape)]
-
-
-def _eye_dtype(number: int | None, default: DType) -> DType:
-    if number is None:
-        return default
-    if number not in _DTYPES:
-        raise InternalError(f"there is no element type number {number}")
-    return _DTYPES[number]
+    x, number = call[0], call.attribute("dtype")
+    if x.rank != 2:
+        raise call.error(f"needs two axes, received {x.type}")
+    dtype = x.dtype if number is None else _DTYPES.get(number)
+    if dtype is None:
+        raise call.error(f"there is no element type number {number}")
+    return [TensorType(dtype, x.shape)]
 
 
 def _evaluate_eye_like(x: Array, dtype: int | None = None, k: int = 0) -> Array:
-    return np.eye(x.shape[0], x.shape[1], k=k, dtype=_eye_dtype(dtype, DType.of(x)).numpy)
+    return np.eye(x.shape[0], x.shape[1], k=k, dtype=x.dtype if dtype is None else _DTYPES[dtype].numpy)
 
 
 register(
@@ -106,7 +100,7 @@ register(
         attributes={"dtype": None, "k": 0},
         samples=lambda: [
             Sample((np.zeros((3, 4)),), name="rectangular"),
-            Sample((np.zeros((3, 3)),), {"k": -1, "dtype": ONNX_TYPES[DType.int64]}, name="below the diagonal, int64"),
+            Sample((np.zeros((3, 3)),), {"k": -1, "dtype": DType.int64.code}, name="below the diagonal, int64"),
         ],
     )
 )

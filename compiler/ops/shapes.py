@@ -306,6 +306,7 @@ register(
     )
 )
 register(
+    # ONNX Runtime folds Shape when sizes are fixed at load, but not Size: rules measure with Shape.
     Operator(
         "Size",
         infer=_infer_size,
