@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 from netwright.cli.main import app
-
-Cli = Callable[..., Result]
+from support.command_line import Cli
 
 
 @pytest.fixture

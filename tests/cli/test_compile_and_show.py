@@ -7,9 +7,10 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from conftest import Cli
+from click.testing import Result
 from netwright.cli.library import library
 from netwright.compiler.spec.loader import read_file
+from support.command_line import Cli
 
 SHAPES = """
 netwright: 1
@@ -97,18 +98,31 @@ def test_compile_does_not_overwrite(cli: Cli, here: Path, kind: str) -> None:
     )
 
 
-def test_compile_needs_the_data_only_for_a_schedule(cli: Cli, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_compile_needs_the_data_only_for_a_schedule_of_epochs(cli: Cli, here: Path) -> None:
+    """The size of the data plans the learning rate; a file that is not there matters only then."""
+    no_file = ("--set", "data.source={npz: {path: none.npz}}")
+
+    def show(learning_rate: str, *more: str) -> Result:
+        return cli("show", "xor_mlp", "--set", f"training.optimizer={{sgd: {{learning_rate: {learning_rate}}}}}", *more)
+
+    assert show("0.1", *no_file).exit_code == 0
+    assert show("{cosine: {peak: 0.1, steps: 100}}", *no_file).exit_code == 0
+    assert show("{cosine: {peak: 0.1}}").exit_code == 0
+    missing = show("{cosine: {peak: 0.1}}", *no_file)
+    assert missing.exit_code == 1
+    assert "none.npz: there is no such file" in missing.stderr
+
+
+def test_mnist_compiles_before_it_is_fetched(cli: Cli, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NETWRIGHT_CACHE", str(here / "empty"))
-    of_epochs = "training.optimizer={sgd: {learning_rate: {cosine: {peak: 0.1}}}}"
-    for size_does_not_matter in ("adam", "{sgd: {learning_rate: {cosine: {peak: 0.1, steps: 100}}}}"):
-        assert cli("show", "mnist_mlp", "--set", f"training.optimizer={size_does_not_matter}").exit_code == 0
-    result = cli("show", "mnist_mlp", "--set", of_epochs)
-    assert result.exit_code == 1
-    assert result.stderr == (
+    assert cli("show", "mnist_mlp").exit_code == 0
+    result = cli("train", "mnist_mlp", "-o", "run")
+    assert (result.exit_code, result.stderr) == (
+        1,
         f"error: data source 'mnist': {here / 'empty' / 'mnist'}: train-images-idx3-ubyte is missing\n"
-        "  hint: fetch the data set with: netwright fetch mnist\n"
+        "  hint: fetch the data set with: netwright fetch mnist\n",
     )
-    assert cli("show", "digits_mlp", "--set", of_epochs).exit_code == 0
+    assert not Path("run").exists()
 
 
 def test_show_prints_the_layers(cli: Cli) -> None:

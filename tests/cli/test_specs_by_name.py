@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 from click.shell_completion import CompletionItem
-from conftest import Cli
 from netwright.cli.library import LIBRARY, SpecName, find_spec, library, readable_path, summary_of
 from netwright.compiler.errors import SpecError
+from support.command_line import Cli
 
 
 def test_every_yaml_of_the_library_has_a_name_of_its_own() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Cli
+from support.command_line import Cli
 
 QUICK = ("--set", "training.epochs=2")
 
