@@ -15,4 +15,4 @@ wheel: ## build the wheel and run the main job from it, after `make test`
 	sh .ci/wheel
 
 clean: ## remove what the targets made
-	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache examples/node/node_modules
+	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache examples/*/node_modules

@@ -12,7 +12,7 @@ from netwright.compiler.bundle import FILES
 from netwright.runtime.finalize import FINALIZERS
 from safetensors.numpy import save_file
 from support.bundles import ROOT, BundleFolder, Program, Tensors, first_state, next_state, take_batches
-from support.node_host import PROJECT, run_node
+from support.node_host import node_runtime, run_node
 
 PAGE = (ROOT / "docs" / "bundle.md").read_text(encoding="utf-8")
 HOSTS = ROOT / "tests" / "hosts"
@@ -53,9 +53,8 @@ def test_the_javascript_loop_trains(batches: list[Tensors], tmp_path: Path) -> N
     script = tmp_path / "page.mjs"
     script.write_text(
         f"""\
-import {{ createRequire }} from "node:module";
 import {{ readTensors }} from "{(HOSTS / "safetensors.mjs").as_uri()}";
-const ort = createRequire("{(PROJECT / "package.json").as_uri()}")("onnxruntime-node");
+import ort from "{node_runtime().as_uri()}";
 const tensors = readTensors("batches", ort.Tensor);
 const batches = [];
 for (let i = 0; `${{i}}/image` in tensors; i++) {{

@@ -1,19 +1,24 @@
-// A host in Node.js, with stock ONNX Runtime: trains a bundle over batches from a file, in one call a batch and apart.
+// A host in JavaScript, with stock ONNX Runtime: trains a bundle over batches from a file, in one call a batch and apart.
 //
-//   node host.mjs BUNDLE BATCHES RESULT
+//   node host.mjs RUNTIME BUNDLE BATCHES RESULT
 //
+// RUNTIME is the ONNX Runtime module to use: onnxruntime-node, or onnxruntime-web as browsers load it (WebAssembly).
 // BATCHES (safetensors) holds tensors called `<number>/<feature or target>`. RESULT (safetensors) gets the state after
 // the last batch as `state/<name>` (by step.onnx) and `apart/<name>` (by gradients.onnx and apply.onnx), and what
 // inference.onnx predicts for each batch as `prediction/<number>/<output>`. Prints `{"steps": [...], "apart": [...]}`:
 // the scalar outputs of step.onnx, and of gradients.onnx, for each batch.
-import { createRequire } from "node:module";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { readTensors, writeTensors } from "./safetensors.mjs";
 
-const ort = createRequire(new URL("../../examples/node/package.json", import.meta.url))("onnxruntime-node");
-const [bundle, batchFile, resultFile] = process.argv.slice(2);
+const [runtime, bundle, batchFile, resultFile] = process.argv.slice(2);
+const module = await import(pathToFileURL(runtime));
+const ort = module.InferenceSession ? module : module.default; // onnxruntime-node is CommonJS
+if (ort.env.wasm) ort.env.wasm.numThreads = 1;
 
-const open = (graph) => ort.InferenceSession.create(join(bundle, graph), { intraOpNumThreads: 1, logSeverityLevel: 3 });
+const options = { intraOpNumThreads: 1, logSeverityLevel: 3 };
+const open = (graph) => ort.InferenceSession.create(readFileSync(join(bundle, graph)), options);
 const taken = (session, tensors) => Object.fromEntries(session.inputNames.map((name) => [name, tensors[name]]));
 const withPrefix = (prefix, tensors) =>
   Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [prefix + name, tensor]));

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 from support.bundles import ROOT, BundleFolder
-from support.node_host import run_node
+from support.node_host import node_runtime, run_node
 
 EXAMPLES = ROOT / "examples"
 LINE = re.compile(r"step (\d+): loss (\d\.\d{4}), accuracy (\d\.\d\d)")
@@ -32,11 +32,12 @@ def test_python(bundle_folder: BundleFolder) -> None:
 
 
 def test_node(bundle_folder: BundleFolder) -> None:
+    node_runtime()  # the example finds it by itself
     _check(run_node(EXAMPLES / "node" / "train.mjs", bundle_folder("xor_mlp")))
 
 
 def test_the_browser_runs_the_loop_of_node() -> None:
-    """No browser here: the page's loop must be the one that Node.js ran, but for where the numbers are shown."""
+    """No browser here: the page's loop must be the one that Node.js ran, the runtime is tested in test_hosts.py."""
     page = (EXAMPLES / "browser" / "index.html").read_text(encoding="utf-8")
     script = re.search(r'<script type="module">\n(.*?)</script>', page, flags=re.DOTALL)
     assert script is not None

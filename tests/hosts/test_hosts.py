@@ -1,4 +1,4 @@
-"""Node.js, with stock ONNX Runtime, trains the same batches to the same losses and the same state as Python."""
+"""JavaScript hosts, with stock ONNX Runtime, train the same batches to the same losses and state as Python."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from netwright.compiler.ir import Array
 from netwright.runtime.data.fetch import fetch
 from safetensors.numpy import load_file, save_file
 from support.bundles import BundleFolder, Program, Tensors, first_state, next_state, take_batches
-from support.node_host import run_node
+from support.node_host import node_runtime, run_node, web_runtime
 
 HOST = Path(__file__).parent / "host.mjs"
 STEPS = 20
@@ -31,7 +31,7 @@ class Trained:
     batches: list[Tensors]
     report: Mapping[str, Any]
     tensors: Tensors
-    """What Node.js wrote."""
+    """What the JavaScript host wrote."""
     numbers: list[dict[str, float]]
     state: Tensors
     """What Python computed."""
@@ -40,18 +40,23 @@ class Trained:
         return {name.removeprefix(prefix): value for name, value in self.tensors.items() if name.startswith(prefix)}
 
 
-@pytest.fixture(scope="module", params=["digits_mlp", "mnist_mlp"])
+@pytest.fixture(
+    scope="module",
+    params=[("digits_mlp", node_runtime), ("mnist_mlp", node_runtime), ("digits_mlp", web_runtime)],
+    ids=["digits-node", "mnist-node", "digits-web"],
+)
 def trained(
     request: pytest.FixtureRequest, bundle_folder: BundleFolder, tmp_path_factory: pytest.TempPathFactory
 ) -> Trained:
     """Both have dropout, so the random generator is part of it. Without MNIST in the cache, images are made up."""
-    if request.param == "mnist_mlp" and os.environ.get("CI"):
+    name, runtime = request.param
+    if name == "mnist_mlp" and os.environ.get("CI"):
         fetch("mnist")  # in CI it is the real data
-    folder = bundle_folder(request.param)
+    folder = bundle_folder(name)
     batches = take_batches(folder, STEPS)
-    work = tmp_path_factory.mktemp("node")
+    work = tmp_path_factory.mktemp("host")
     save_file({f"{i}/{name}": array for i, batch in enumerate(batches) for name, array in batch.items()}, work / "in")
-    report = json.loads(run_node(HOST, folder, work / "in", work / "out"))
+    report = json.loads(run_node(HOST, runtime(), folder, work / "in", work / "out"))
     numbers, state = _train(folder, batches)
     return Trained(folder, batches, report, load_file(work / "out"), numbers, state)
 
@@ -83,7 +88,7 @@ def test_the_last_state_agrees(trained: Trained) -> None:
     assert changed == set(start) - {"learning_rate_scale"}
 
 
-def test_gradients_then_apply_is_a_step_in_node(trained: Trained) -> None:
+def test_gradients_then_apply_is_a_step(trained: Trained) -> None:
     for apart, whole in zip(trained.report["apart"], trained.report["steps"], strict=True):
         assert apart == pytest.approx({"loss": whole["loss"]}, rel=RELATIVE)
     _assert_same_state(trained.written("apart/"), trained.written("state/"))
