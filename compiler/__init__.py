@@ -19,10 +19,9 @@ if TYPE_CHECKING:
     from .bundle import Bundle, compile_spec
     from .check import check_spec
     from .errors import Diagnostic, SpecError
-    from .spec import Spec
+    from .spec import Spec, spec_schema
     from .spec import load as load_spec
     from .spec import load_text as load_spec_text
-    from .spec import spec_schema
 
 _HOMES: Final = {
     "Bundle": ("bundle", "Bundle"),
@@ -36,7 +35,17 @@ _HOMES: Final = {
     "spec_schema": ("spec", "spec_schema"),
 }
 
-__all__ = ["Bundle", "Diagnostic", "Spec", "SpecError", "check_spec", "compile_spec", "load_spec", "load_spec_text", "spec_schema"]
+__all__ = [
+    "Bundle",
+    "Diagnostic",
+    "Spec",
+    "SpecError",
+    "check_spec",
+    "compile_spec",
+    "load_spec",
+    "load_spec_text",
+    "spec_schema",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import difflib
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from . import random
 from .errors import BuildError, Diagnostic, SpecError
-from .initializers import Initializer
+from .initializers import Initializer, Tied
 from .ir import DType, Shape, Value, graph_input, scope, shape_text, symbol
-from .layers import Layer
+from .layers import Layer, Shared
 from .spec.model import Spec
 from .spec.settings import LayerEntry
 from .state import State
@@ -54,9 +55,12 @@ class _Context:
         regularized: bool = False,
         dtype: DType = DType.float32,
     ) -> Value:
+        full = f"{self.entry.name}/{name}"
+        if isinstance(initializer, Tied):
+            return self.variables.tied(full, shape, initializer)
         return self.variables.declare(
             State(
-                f"{self.entry.name}/{name}",
+                full,
                 shape,
                 "parameter",
                 initializer,
@@ -115,32 +119,46 @@ class _Builder:
         self.variables = variables
         self.random_counter = random_counter
         self.diagnostics: list[Diagnostic] = []
+        self.entries: dict[str, LayerEntry] = {}  # layer name -> the entry that owns its parameters
         self.fed_by: dict[str, str] = {}  # layer name -> the name of its first input, for the shape trail
 
     def layer(self, entry: LayerEntry) -> None:
         """Add one layer, unless a layer it reads failed (and was reported)."""
-        self.fed_by[entry.name] = entry.from_[0]
+        if entry.from_:
+            self.fed_by[entry.name] = entry.from_[0]
         inputs = [self.forward.values[name] for name in entry.from_ if name in self.forward.values]
         if len(inputs) < len(entry.from_):
             return
-        context = _Context(entry, self.variables, self.random_counter, self.forward.statistics)
         try:
-            _check_arity(entry.layer, len(inputs))
+            owner = self.owner(entry)
+            context = _Context(owner, self.variables, self.random_counter, self.forward.statistics)
+            _check_arity(owner.layer, len(inputs))
             with scope(entry.name, entry.origin):
-                self.forward.values[entry.name] = entry.layer.build(context, *inputs)
+                self.forward.values[entry.name] = owner.layer.build(context, *inputs)
+            self.entries[entry.name] = owner
         except BuildError as error:
             message = f"{error.message}\n  shapes: {self.trail(entry)}"
             self.diagnostics.append(Diagnostic(self.spec.origin_of(entry.path + error.path), message, error.hint))
 
+    def owner(self, entry: LayerEntry) -> LayerEntry:
+        """The entry whose parameters the layer uses: itself, or the earlier layer that a shared one names."""
+        if not isinstance(entry.layer, Shared):
+            return entry
+        owner = self.entries.get(entry.layer.layer)
+        if owner is None:
+            close = difflib.get_close_matches(entry.layer.layer, self.entries, 1)
+            hint = f"did you mean '{close[0]}'?" if close else "it must stand before this one"
+            raise BuildError(f"there is no earlier layer '{entry.layer.layer}'", hint, ("layer",))
+        return owner
+
     def trail(self, entry: LayerEntry) -> str:
         """`image (batch, 8, 8) → flatten1 (batch, 64) → dense1`: how the shapes came about, back to the input."""
         steps = [entry.name]
-        name = self.fed_by[entry.name]
-        while True:
+        name: str | None = self.fed_by.get(entry.name)
+        while name is not None:
             steps.append(f"{name} {shape_text(self.forward.values[name].shape)}")
-            if name not in self.fed_by:
-                return " → ".join(reversed(steps))
-            name = self.fed_by[name]
+            name = self.fed_by.get(name)
+        return " → ".join(reversed(steps))
 
 
 def _check_arity(layer: Layer, count: int) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import difflib
 import math
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from .errors import BuildError
+from .initializers import Tied
 from .ir import Value, graph_input, shape_text
+from .ops import op
 from .state import State, StateKind
 
 LARGEST_STATE: Final = 2**31 // 4
@@ -28,7 +32,7 @@ class Variables:
         """
         known = self.declared.get(state.name)
         if known is not None:
-            if known != state:
+            if replace(known, trainable=state.trainable) != state:
                 raise BuildError(
                     f"'{state.name}' is declared as {shape_text(known.shape)} and again as {shape_text(state.shape)}"
                 )
@@ -37,6 +41,29 @@ class Variables:
         self.declared[state.name] = state
         self.values[state.name] = graph_input(state.name, state.dtype, state.shape)
         return self.values[state.name]
+
+    def tied(self, name: str, shape: tuple[int, ...], tie: Tied) -> Value:
+        """The earlier parameter that `name` is tied to, transposed if asked. Raises BuildError when none fits."""
+        source = self.declared.get(tie.to)
+        if source is None or source.kind != "parameter":
+            known = [state.name for state in self.of_kind("parameter").values()]
+            close = difflib.get_close_matches(tie.to, known, 1)
+            advice = f"did you mean '{close[0]}'?" if close else "it must belong to an earlier layer"
+            raise BuildError(f"'{name}' is tied to '{tie.to}', but no earlier parameter is called so", advice)
+        if tie.transposed and len(source.shape) != 2:
+            raise BuildError(f"'{tie.to}' of shape {shape_text(source.shape)} cannot be transposed, it is no matrix")
+        got = source.shape[::-1] if tie.transposed else source.shape
+        if got != shape:
+            turned = source.shape[::-1] if not tie.transposed else source.shape
+            hint = f"write transposed: {'false' if tie.transposed else 'true'}" if turned == shape else None
+            raise BuildError(f"'{name}' needs the shape {shape_text(shape)}, '{tie.to}' has {shape_text(got)}", hint)
+        value = self.values[tie.to]
+        return op.Transpose(value, perm=[1, 0]) if tie.transposed else value
+
+    def freeze(self, names: Iterable[str]) -> None:
+        """Keep these parameters from being trained."""
+        for name in names:
+            self.declared[name] = replace(self.declared[name], trainable=False)
 
     def of_kind(self, *kinds: StateKind) -> dict[str, State]:
         return {name: state for name, state in self.declared.items() if state.kind in kinds}

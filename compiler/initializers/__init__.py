@@ -4,6 +4,7 @@ from .base import Initializer
 from .constant import Constant, Ones, Zeros
 from .fan import GlorotNormal, GlorotUniform, HeNormal, HeUniform
 from .normal import Normal, TruncatedNormal
+from .tied import Tied
 from .uniform import Uniform
 from .values import Values
 
@@ -16,6 +17,7 @@ __all__ = [
     "Initializer",
     "Normal",
     "Ones",
+    "Tied",
     "TruncatedNormal",
     "Uniform",
     "Values",

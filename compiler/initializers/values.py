@@ -27,6 +27,13 @@ class Values(Initializer):
         "Nested lists of numbers in the shape of the tensor, or one number.", schema={"type": ["array", "number"]}
     )
 
+    def as_constant(self) -> Value:
+        """The numbers in the shape they are written in. Raises BuildError where they do not form a tensor."""
+        return self._tensor(_shape_of(self.values))
+
+    def _tensor(self, shape: tuple[int, ...]) -> Value:
+        return constant(np.array(self.values, dtype=np.float32).reshape(shape), DType.float32)
+
     def build(self, key: Value, shape: tuple[int, ...], fan_in: int, fan_out: int) -> Value:
         del key, fan_in, fan_out
         given = _shape_of(self.values)
@@ -39,7 +46,7 @@ class Values(Initializer):
                 "write them transposed: a row for each input, a column for each unit" if turned else None,
                 ("values",),
             )
-        return constant(np.array(self.values, dtype=np.float32), DType.float32)
+        return self._tensor(shape)
 
 
 def _shape_of(values: Any, path: tuple[str | int, ...] = ("values",)) -> tuple[int, ...]:

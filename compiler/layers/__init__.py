@@ -4,22 +4,29 @@ from . import activations
 from .base import Activation, Layer, LayerContext
 from .dense import Dense
 from .dropout import Dropout
+from .expression import Expression
 from .flatten import Flatten
 from .layer_norm import LayerNorm
 from .merge import Add, Concat, Multiply
 from .reshape import Reshape
+from .shared import Shared
+from .sources import Constant, Parameter
 
 __all__ = [
     "Activation",
     "Add",
     "Concat",
+    "Constant",
     "Dense",
     "Dropout",
+    "Expression",
     "Flatten",
     "Layer",
     "LayerContext",
     "LayerNorm",
     "Multiply",
+    "Parameter",
     "Reshape",
+    "Shared",
     "activations",
 ]

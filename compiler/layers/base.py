@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from netwright.schema import Described, Registry
 
@@ -52,6 +52,15 @@ class Layer(Described):
     registry: ClassVar[Registry[Layer]] = Registry("layer")
     arity: ClassVar[tuple[int, int | None]] = (1, 1)
     """Least and most inputs; None for any number."""
+
+    @classmethod
+    def reads(cls, arguments: Any) -> tuple[str, ...] | None:
+        """The values that a layer with these YAML arguments reads by naming them itself; such a layer takes no `from`.
+
+        None for the usual rule: those under `from`, else the value before.
+        """
+        del arguments
+        return None
 
     @abstractmethod
     def build(self, context: LayerContext, *inputs: Value) -> Value:

@@ -8,21 +8,7 @@ import numpy as np
 
 from ..ir import REQUIRED, Array, Call, DType, NotDifferentiable, Operator, Sample, TensorType, Value, op, register
 
-ONNX_TYPES: Final = {
-    DType.float32: 1,
-    DType.uint8: 2,
-    DType.int8: 3,
-    DType.uint16: 4,
-    DType.int16: 5,
-    DType.int32: 6,
-    DType.int64: 7,
-    DType.boolean: 9,
-    DType.float16: 10,
-    DType.float64: 11,
-    DType.uint32: 12,
-    DType.uint64: 13,
-    DType.bfloat16: 16,
-}
+ONNX_TYPES: Final = {dtype: dtype.code for dtype in DType}
 """The numbers of `TensorProto.DataType`, which the attribute `to` holds."""
 
 _DTYPES: Final = {number: dtype for dtype, number in ONNX_TYPES.items()}

@@ -145,6 +145,9 @@ class TrainingSettings(Described):
         default=None,
         exclusive_minimum=0,
     )
+    frozen: tuple[str, ...] = spec_field(
+        "Names of parameters that keep their first values, with `*` for any text: `conv1/*`.", default=()
+    )
     epochs: int = spec_field("Passes over the training data.", default=10, minimum=1)
     batch_size: int = spec_field("Examples in one step.", default=32, minimum=1)
     seed: int = spec_field("Seed of the initial weights, of shuffling and of random masks.", default=0, minimum=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -67,6 +68,7 @@ def _training_graphs(
     passes: Sequence[Pass],
 ) -> Graphs:
     targets = declare_targets(spec, training, forward)
+    _freeze(spec, training, variables)
     network = dict(variables.values)  # parameters and statistics: what the network itself reads
     trained = [state for state in variables.of_kind("parameter").values() if state.trainable]
     regularized = [variables.values[state.name] for state in trained if state.regularized]
@@ -113,6 +115,21 @@ def _training_graphs(
         ),
     }
     return Graphs(_optimized(built, passes), forward, variables, targets, evaluated)
+
+
+def _freeze(spec: Spec, training: TrainingSettings, variables: Variables) -> None:
+    """Take the parameters that `training.frozen` names out of training. A pattern that fits none is a mistake."""
+    parameters = list(variables.of_kind("parameter"))
+    problems = []
+    for index, pattern in enumerate(training.frozen):
+        matching = fnmatch.filter(parameters, pattern)
+        if not matching:
+            hint = f"the parameters are {', '.join(parameters)}" if parameters else "the network has none"
+            origin = spec.origin_of(("training", "frozen", index))
+            problems.append(Diagnostic(origin, f"no parameter fits '{pattern}'", hint))
+        variables.freeze(matching)
+    if problems:
+        raise SpecError(problems)
 
 
 def _optimized(graphs: Mapping[str, Graph], passes: Sequence[Pass]) -> dict[str, Graph]:
