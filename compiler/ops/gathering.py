@@ -1,10 +1,14 @@
 """Gather, GatherElements, GatherND: elements picked by index. Indices may be negative, counted from the end.
 
 All three gradients add dy up with `ScatterElements(add)`, over indices expanded to dy's shape: it is exact for
-repeated indices on both providers, where `ScatterND(add)` loses updates on the CPU.
+repeated indices on both providers, where `ScatterND(add)` loses updates on the CPU. The rows of a small table are
+summed by a product with one-hot vectors instead: 3 times faster at 65 rows, 2 times at 256, 6 times slower at 2,000
+(1,024 float32 rows of 192, ONNX Runtime on 2 cores), and in the same order every time on CUDA.
 """
 
 from __future__ import annotations
+
+from typing import Final
 
 import numpy as np
 
@@ -12,6 +16,7 @@ from ..ir import (
     Array,
     Call,
     Derivative,
+    DType,
     NotDifferentiable,
     Operator,
     Sample,
@@ -23,10 +28,14 @@ from ..ir import (
     register,
     shape_text,
 )
+from .cast import cast
 from .inference import normalize_axis
 from .shape_values import shape_value
 from .shapes import reshape, zeros_like
 from .slicing import pad_zeros
+
+SMALL_TABLE: Final = 256
+"""Rows."""
 
 AN_INDEX = NotDifferentiable("it is an index")
 
@@ -67,8 +76,19 @@ def _gather_gradient(d: Derivative) -> Value:
             [*zeros[:axis], position, *zeros[axis + 1 :]],
             [*zeros[:axis], dim - 1 - position, *zeros[axis + 1 :]],
         )
+    # float32 only, as the CPU's OneHot makes neither float64 nor half precision
+    if axis == 0 and isinstance(dim, int) and dim <= SMALL_TABLE and x.dtype is DType.float32:
+        return _sum_of_rows(x, op.Reshape(indices, [-1]), d.dy)
     flat = op.Reshape(indices, [*[1] * len(before), -1, *[1] * len(after)])
     return scatter_add(x, op.Expand(flat, shape_value(rows.shape, rows)), rows, axis)
+
+
+def _sum_of_rows(table: Value, flat: Value, dy: Value) -> Value:
+    """For each row of the table the sum of the dy of that index: onehot(indices)ᵀ · dy."""
+    width = product(table.shape[1:])
+    rows = reshape(dy, (flat.shape[0], width), table, flat)
+    one_hot = op.OneHot(cast(flat, DType.int64), table.shape[0], np.array([0, 1], np.float32))
+    return reshape(op.Gemm(one_hot, rows, transA=1), table.shape, table)
 
 
 def _infer_gather_elements(call: Call) -> list[TensorType]:
@@ -147,6 +167,7 @@ register(
         attributes={"axis": 0},
         samples=lambda: [
             Sample((_TABLE, np.array([[0, 3, 3], [-1, 0, 4]])), name="rows of a table, repeated and negative"),
+            Sample((np.arange(514.0).reshape(257, 2) / 99, np.array([256, 3, -1])), name="rows of a large table"),
             Sample((_X, np.array([2, 0, 2, 2])), {"axis": 1}, name="middle axis"),
             Sample((_X, np.array(-2)), {"axis": -1}, name="a single index"),
             Sample((_TABLE, np.array([1, 1], np.int32)), name="int32 indices"),

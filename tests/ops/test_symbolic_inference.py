@@ -72,6 +72,10 @@ CASES: dict[str, tuple[Build, str]] = {
         "(batch, time-1, 4)",
     ),
     "gather rows": (lambda x, i: op.Gather(op.Reshape(x, [-1, 4]), i), "(batch, time, 4)"),
+    "gather rows of a table": (
+        lambda x, i: op.Gather(op.ReduceSum(op.Slice(x, [0], [3], [0]), [0, 1], keepdims=0), i),
+        "(batch, time)",
+    ),
     "gather features": (lambda x, i: op.Gather(x, constant([3, 0, 0]), axis=2), "(batch, time, 3)"),
     "gather the last feature": (lambda x, i: op.Gather(x, constant(-1), axis=-1), "(batch, time)"),
     "gather the first step": (lambda x, i: op.Gather(x, constant(0), axis=1), "(batch, 4)"),
