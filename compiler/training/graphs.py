@@ -85,7 +85,8 @@ def _training_graphs(
     following.update(build_update(spec, training, by_parameter, variables, counters, horizon))
 
     given = {name: graph_input(f"{name}.gradient", value.dtype, value.shape) for name, value in by_parameter.items()}
-    applied = build_update(spec, training, given, variables, counters, horizon)
+    applied = {name: value for name, value in variables.values.items() if name not in learning.statistics}
+    applied.update(build_update(spec, training, given, variables, counters, horizon))
 
     evaluated_batch = [*forward.features.values(), *(target.value for target in targets.values())]
     learning_batch = [*learning.features.values(), *(target.value for target in targets.values())]
