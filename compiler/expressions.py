@@ -21,6 +21,9 @@ from .ops import op
 
 LONGEST: Final = 10_000
 DEEPEST: Final = 100
+WHAT_A_FORMULA_IS: Final = (
+    "a formula has numbers, names, + - * / ** @, comparisons, `a if condition else b` and functions"
+)
 BATCH: Final = symbol("batch")
 
 
@@ -51,11 +54,8 @@ def parse(text: str) -> Formula:
         raise BuildError(f"a formula has at most {LONGEST} characters, received {len(text)}")
     try:
         body = ast.parse(text.strip(), mode="eval").body
-    except SyntaxError as error:
-        reason = error.msg or "it cannot be read"
-        raise BuildError(f"the formula is not an expression: {reason}, near column {error.offset or 1}") from None
-    except (ValueError, RecursionError, MemoryError):
-        raise BuildError("the formula cannot be read: it nests too deeply or holds a null character") from None
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # also null characters and Python's own limits
+        raise BuildError("the formula cannot be read", WHAT_A_FORMULA_IS) from None
     names: dict[str, Name] = {}
     _check(body, names, 0)
     return Formula(text, body, tuple(names.values()))
@@ -107,10 +107,7 @@ def _operands(node: ast.expr) -> list[ast.expr]:
         return [node.test, node.body, node.orelse]
     if isinstance(node, ast.Call):
         return _arguments(node)
-    raise BuildError(
-        f"'{ast.unparse(node)}' is not part of a formula",
-        "a formula has numbers, names, + - * / ** @, comparisons, `a if condition else b` and functions",
-    )
+    raise BuildError(f"'{ast.unparse(node)}' is not part of a formula", WHAT_A_FORMULA_IS)
 
 
 def _arguments(node: ast.Call) -> list[ast.expr]:

