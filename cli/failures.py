@@ -30,8 +30,12 @@ _MACHINE_ERRNOS = frozenset(
 def report(error: Exception) -> int:
     """Print what a person can do about `error`; the exit code. An error nobody foresaw is a bug in netwright."""
     from netwright.compiler.errors import SpecError
+    from netwright.pictures.errors import PicturesMissing
     from netwright.runtime.errors import RuntimeProblem
 
+    if isinstance(error, PicturesMissing):
+        print_problem(error.message, error.hint)
+        return ENVIRONMENT
     if isinstance(error, SpecError):
         print_diagnostics(error.diagnostics)
         return USER_ERROR

@@ -1,14 +1,15 @@
-"""`netwright show`: what a spec compiles to, as a table, as JSON, as IR text or as Graphviz."""
+"""`netwright show`: what a spec compiles to, as a table, as a drawing, as JSON, as IR text or as Graphviz."""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import rich_click as click
 
 from .library import spec_argument
-from .output import table
+from .output import table, write_text
 from .specs import compile_loaded, load_spec, set_option
 
 if TYPE_CHECKING:
@@ -23,15 +24,45 @@ GRAPHS = ("inference", "init", "step", "evaluate", "gradients", "apply")
 @click.option("--json", "as_json", is_flag=True, help="Print parameters, layers and nodes per graph as JSON.")
 @click.option("--graph", "name", type=click.Choice(GRAPHS), help="Print this graph as IR text.")
 @click.option("--dot", is_flag=True, help="Print the graph (inference, or the one of --graph) for Graphviz.")
-def command(spec: str, overrides: tuple[str, ...], as_json: bool, name: str | None, dot: bool) -> None:
-    """Print the layers of a spec, or one of its graphs.
+@click.option(
+    "--svg",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Draw the layers into this file, and print nothing.",
+)
+@click.option(
+    "--depth",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Levels of blocks that --svg opens; deeper ones are one box each.  [default: as many as fit]",
+)
+def command(
+    spec: str,
+    overrides: tuple[str, ...],
+    as_json: bool,
+    name: str | None,
+    dot: bool,
+    svg: Path | None,
+    depth: int | None,
+) -> None:
+    """Print the layers of a spec, or one of its graphs; or draw the layers.
 
-    A picture of a graph: `netwright show SPEC --graph step --dot | dot -Tsvg > step.svg`
+    A picture of a graph with every operator: `netwright show SPEC --graph step --dot | dot -Tsvg > step.svg`
     """
     if as_json and (name or dot):
         raise click.UsageError("--json cannot be given together with --graph or --dot")
+    if svg is not None and (as_json or name or dot):
+        raise click.UsageError("--svg cannot be given together with --json, --graph or --dot")
+    if depth is not None and svg is None:
+        raise click.UsageError("--depth is for drawings: give --svg FILE as well")
     bundle = compile_loaded(load_spec(spec, overrides))
-    if as_json:
+    if svg is not None:
+        from netwright.pictures import to_svg
+
+        from .drawing import network_of
+
+        write_text(to_svg(network_of(bundle), depth), svg)
+    elif as_json:
         click.echo(json.dumps(_summary(bundle), indent=2))
     elif name or dot:
         click.echo(_graph_text(bundle, name or "inference", dot).rstrip("\n"))

@@ -33,9 +33,12 @@ def command(
 ) -> None:
     """Train a spec on its data.
 
-    RUN gets bundle/ (inference.onnx has the trained weights), checkpoints/, metrics.jsonl and summary.json.
+    RUN gets bundle/ (inference.onnx has the trained weights), checkpoints/, metrics.jsonl, summary.json, and what
+    `netwright report RUN` shows of the spec.
     """
     from netwright.runtime import UserError, terminal_progress, train
+
+    from .keep import SpecKeeper
 
     loaded = load_spec(spec, overrides)
     if loaded.spec.training is None:
@@ -53,7 +56,7 @@ def command(
             device=device,
             seed=seed,
             resume=resume,
-            callbacks=[witness, terminal_progress()],
+            callbacks=[witness, SpecKeeper(run, bundle), terminal_progress()],
         )
     click.echo(f"{run}: bundle/inference.onnx has the trained weights")
 

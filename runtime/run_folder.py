@@ -4,7 +4,10 @@ bundle/             the bundle that is trained; its inference.onnx gets the trai
 checkpoints/        last.safetensors, best.safetensors
 metrics.jsonl       one line an epoch and now and then a step
 summary.json        the result, written last: a run that has it is complete
-run.json            what evaluating later needs to know: where the spec's relative data paths start
+run.json            what evaluating later needs to know: where the spec's relative data paths start; and the versions
+                    that trained
+spec.yaml           the spec, and
+network.json        its layers, as `netwright.pictures` draws them: for people, written by `netwright train`
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from pathlib import Path
 from .atomic import make_folder, write_atomically, write_problem
 from .bundle import Bundle, load_bundle
 from .checkpoint import Checkpoint, check_fits, load_checkpoint
+from .environment import describe_environment
 from .errors import UserError
 
 
@@ -31,6 +35,8 @@ class RunFolder:
         self.metrics = self.folder / "metrics.jsonl"
         self.summary = self.folder / "summary.json"
         self.settings = self.folder / "run.json"
+        self.spec = self.folder / "spec.yaml"
+        self.network = self.folder / "network.json"
 
     def install(self, bundle: Bundle) -> Bundle:
         """Copy the bundle into the run, replacing the one there. A bundle that already lies there stays.
@@ -64,14 +70,15 @@ class RunFolder:
         """
         make_folder(self.checkpoints)
         try:
-            for file in (self.summary, self.metrics, self.last, self.best):
+            for file in (self.summary, self.metrics, self.last, self.best, self.spec, self.network):
                 file.unlink(missing_ok=True)
         except OSError as error:
             raise write_problem(self.folder, error) from error
 
     def remember_base(self, base: Path | None) -> None:
-        """Note the folder where the spec's relative data paths start; None when the caller brought the data."""
-        content = {"base": str(base.resolve()) if base is not None else None}
+        """Note the folder where the spec's relative data paths start (None when the caller brought the data), and what
+        the run is trained with."""
+        content = {"base": str(base.resolve()) if base is not None else None, "environment": describe_environment()}
         write_atomically(self.settings, json.dumps(content, indent=2).encode() + b"\n")
 
     def base(self) -> Path | None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-CODE = ("schema", "compiler", "runtime", "cli")
+CODE = ("schema", "pictures", "compiler", "runtime", "cli")
 SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 CONTRACTS = [contract["name"] for contract in SETTINGS["tool"]["importlinter"]["contracts"]]
 
@@ -21,6 +21,7 @@ PLANTED = {
     "compiler/planted.py": "import onnx\nimport onnxruntime\n",
     "compiler/ir/planted.py": "from ..emit import emit\n",
     "schema/planted.py": "import numpy\n",
+    "pictures/planted.py": "import numpy\n",
 }
 
 

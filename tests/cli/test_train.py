@@ -25,7 +25,9 @@ def test_train_leaves_a_run_folder(run: Path) -> None:
         "bundle",
         "checkpoints",
         "metrics.jsonl",
+        "network.json",
         "run.json",
+        "spec.yaml",
         "summary.json",
     ]
     summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))

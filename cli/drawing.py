@@ -1,0 +1,80 @@
+"""From a compiled spec to what a drawing shows."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+from netwright.pictures.families import family_of
+from netwright.pictures.network import Layer, Network, Objective, Output, Port
+
+if TYPE_CHECKING:
+    from netwright.compiler import Bundle
+    from netwright.schema import Described
+
+
+def network_of(bundle: Bundle) -> Network:
+    """The layers of a bundle with what each reads, its inputs, outputs and losses."""
+    from netwright.compiler.layers import Activation
+
+    spec, manifest = bundle.spec, bundle.manifest
+    layers = tuple(
+        Layer(
+            name=entry.name,
+            kind=row.kind,
+            family=family_of(
+                row.kind,
+                is_activation=isinstance(entry.layer, Activation),
+                sources=len(entry.from_),
+                parameters=row.parameters,
+            ),
+            detail=detail_of(entry.layer),
+            shape=row.shape,
+            parameters=row.parameters,
+            sources=entry.from_,
+        )
+        for entry, row in zip(spec.layers, bundle.layers, strict=True)
+    )
+    return Network(
+        name=spec.name,
+        inputs=tuple(Port(f["name"], f["dtype"], tuple(f["shape"])) for f in manifest["features"]),
+        layers=layers,
+        outputs=tuple(
+            Output(output.name, output.from_, tuple(entry["shape"]))
+            for output, entry in zip(spec.outputs, manifest["outputs"], strict=True)
+        ),
+        objectives=tuple(
+            Objective(loss.loss.kind, loss.from_, loss.target, loss.weight)
+            for loss in (spec.training.loss if spec.training else ())
+        ),
+    )
+
+
+def detail_of(layer: Described) -> str:
+    """What a person chose about a layer: `relu, rate 0.2`. Defaults, initializers and sizes the shape says are left out.
+
+    A choice of a kind (an activation) is its name; other fields are `name value`.
+    """
+    parts = []
+    for field in dataclasses.fields(layer):
+        value = getattr(layer, field.name)
+        if field.name in ("units", "filters", "shape", "target_shape") or "initializer" in field.name:
+            continue
+        if value == field.default or value is None:
+            continue
+        text = _value_text(value)
+        if text:
+            parts.append(text if field.name == "activation" else f"{field.name.replace('_', ' ')} {text}")
+    return ", ".join(parts)
+
+
+def _value_text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (int, str)):
+        return str(value)
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, tuple) and all(isinstance(item, (int, float, str)) for item in value):
+        return "×".join(map(_value_text, value))
+    return str(getattr(value, "kind", ""))
