@@ -5,8 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import sys
-import tempfile
-import traceback
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -107,6 +105,9 @@ def colored() -> bool | None:
 
 
 def _report_bug(error: Exception) -> int:
+    import tempfile
+    import traceback
+
     with tempfile.NamedTemporaryFile("w", prefix="netwright-", suffix=".txt", delete=False, encoding="utf-8") as stream:
         traceback.print_exception(error, file=stream)
     print_problem(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,6 +39,8 @@ def find_spec(given: str) -> SpecFile:
     path = Path(given)
     if path.exists() or path.suffix in (".yaml", ".yml") or len(path.parts) != 1:
         return SpecFile(path, given)
+    import difflib
+
     from netwright.compiler.errors import Diagnostic, Origin, SpecError
 
     near = difflib.get_close_matches(given, known, n=1)

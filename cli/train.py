@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -89,6 +87,8 @@ def _no_empty_run(run: Path) -> Iterator[Callback]:
 
     Gives the callback that notices the first step.
     """
+    import shutil
+
     from netwright.runtime import Callback, StepDone
 
     class Witness(Callback):

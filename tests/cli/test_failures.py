@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -63,7 +64,7 @@ def test_exit_code_and_message(monkeypatch: pytest.MonkeyPatch, error: BaseExcep
 def test_unforeseen_error_is_called_a_bug_and_its_traceback_kept(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(failures.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     code, message = fail_with(monkeypatch, KeyError("dense1"))
     (report,) = tmp_path.iterdir()
     assert code == 70
