@@ -34,6 +34,8 @@ def command(
     RUN gets bundle/ (inference.onnx has the trained weights), checkpoints/, metrics.jsonl, summary.json, and what
     `netwright report RUN` shows of the spec.
     """
+    import tempfile
+
     from netwright.runtime import UserError, terminal_progress, train
 
     from .keep import SpecKeeper
