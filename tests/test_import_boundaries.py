@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-CODE = ("schema", "pictures", "compiler", "runtime", "cli")
+CODE = sorted(path.parent.name for path in ROOT.glob("*/__init__.py"))
 SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 CONTRACTS = [contract["name"] for contract in SETTINGS["tool"]["importlinter"]["contracts"]]
 
@@ -74,7 +74,11 @@ def test_runtime_loads_neither_compiler_nor_yaml() -> None:
     code = """
 import importlib, pkgutil, netwright.runtime
 for module in pkgutil.walk_packages(netwright.runtime.__path__, "netwright.runtime."):
-    importlib.import_module(module.name)
+    try:
+        importlib.import_module(module.name)
+    except ModuleNotFoundError as error:  # a library of an extra that is not installed
+        if error.name.startswith("netwright"):
+            raise
 """
     loaded = modules_after(code)
     assert "netwright.runtime.trainer" in loaded
