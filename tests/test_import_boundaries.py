@@ -22,7 +22,6 @@ PLANTED = {
     "pictures/planted.py": "import numpy\n",
     "compiler/ir/planted.py": "from ..emit import emit\n",
     "schema/planted.py": "import numpy\n",
-    "pictures/planted.py": "import numpy\n",
 }
 
 
