@@ -46,9 +46,9 @@ class NetwrightGroup(click.RichGroup):
 def _version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
     del param
     if value:
-        from importlib.metadata import version
+        from netwright.compiler import __version__
 
-        click.echo(f"netwright {version('netwright')}")
+        click.echo(f"netwright {__version__}")
         ctx.exit()
 
 

@@ -6,6 +6,7 @@ import errno
 import subprocess
 import sys
 import tempfile
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,17 @@ def test_usage_errors_exit_with_2_and_suggest() -> None:
     assert result.exit_code == 2
     assert "No such command 'vaildate'" in result.stderr
     assert "'validate'" in result.stderr
+
+
+def test_version_is_that_of_the_package() -> None:
+    settings = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))
+    assert CliRunner().invoke(app, ["--version"]).stdout == f"netwright {settings['project']['version']}\n"
+
+
+def test_help_says_the_exit_codes(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = CliRunner().invoke(app, ["-h"])
+    assert result.exit_code == 0
+    assert "Exit codes: 0 done, 1 your input is wrong, 2 usage" in result.stdout
 
 
 def test_reader_that_goes_away_is_no_error() -> None:
