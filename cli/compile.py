@@ -34,11 +34,13 @@ if TYPE_CHECKING:
 @set_option
 def command(spec: str, output: Path, target: Target, overrides: tuple[str, ...]) -> None:
     """Compile a spec to a bundle: ONNX graphs that predict and train, and a manifest."""
+    from netwright.runtime.atomic import make_folder
     from netwright.runtime.errors import UserError
 
     loaded = load_spec(spec, overrides)
     if output.exists() and not (output.is_dir() and not any(output.iterdir())):
         raise UserError(f"{output}: already exists", "choose another folder, or remove this one")
     bundle = compile_loaded(loaded, target)
+    make_folder(output.parent)
     bundle.write(output)
     click.echo(f"{output}: {bundle.parameters:,} parameters; graphs: {', '.join(bundle.graphs)}")

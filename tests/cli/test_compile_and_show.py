@@ -98,6 +98,21 @@ def test_compile_does_not_overwrite(cli: Cli, here: Path, kind: str) -> None:
     )
 
 
+def test_compile_below_a_file(cli: Cli, here: Path) -> None:
+    Path("file").touch()
+    result = cli("compile", "xor_mlp", "-o", "file/bundle")
+    assert (result.exit_code, result.stderr) == (
+        3,
+        "error: file: cannot be written: file exists\n"
+        "  hint: choose another folder, or make room and give write permission\n",
+    )
+
+
+def test_a_spec_that_does_not_compile_leaves_no_folder(cli: Cli, here: Path) -> None:
+    assert cli("compile", "digits_mlp", "-o", "a/b", "--set", "network[1].dense.units=1000000000000").exit_code == 1
+    assert list(here.iterdir()) == []
+
+
 def test_compile_needs_the_data_only_for_a_schedule_of_epochs(cli: Cli, here: Path) -> None:
     """The size of the data plans the learning rate; a file that is not there matters only then."""
     no_file = ("--set", "data.source={npz: {path: none.npz}}")
