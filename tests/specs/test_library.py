@@ -78,5 +78,5 @@ def test_perceptron_gives_sigmoid_of_minus_6(compiled: Compile) -> None:
 
 def test_sigmoid_mlp_gives_the_numbers_of_the_lecture(compiled: Compile) -> None:
     outputs = predict(compiled("sigmoid_mlp"), {"x": [[1.0, -1.0], [0.0, 0.0]]})
-    np.testing.assert_array_equal(np.round(outputs["after_first"][0], 2), np.float32([0.98, 0.12]))
-    np.testing.assert_array_equal(np.round(outputs["y"], 2), np.float32([[0.62, 0.83], [0.51, 0.85]]))
+    np.testing.assert_array_equal(np.round(outputs["after_first"][0], 2), np.array([0.98, 0.12], np.float32))
+    np.testing.assert_array_equal(np.round(outputs["y"], 2), np.array([[0.62, 0.83], [0.51, 0.85]], np.float32))
