@@ -7,7 +7,7 @@ from pathlib import Path
 from .data.plan import Partitions
 from .device import select
 from .evaluator import Evaluator, Metrics
-from .partitions import bundle_partitions, check_columns, in_order
+from .partitions import bundle_partitions, given_partitions, in_order
 from .run_folder import RunFolder
 from .session import SessionSettings
 from .state import DeviceState
@@ -34,7 +34,8 @@ def evaluate(
     chosen = select(device)
     if partitions is None:
         partitions = bundle_partitions(bundle, folder.base())
-    check_columns(bundle, partitions)
+    else:
+        partitions = given_partitions(bundle, partitions)
     state = DeviceState(bundle.manifest.state, folder.kept_checkpoint(bundle).state, (), chosen)
     evaluator = Evaluator(bundle, state, chosen, settings=settings)
     rows = batch_size or bundle.training_plan().batch_size

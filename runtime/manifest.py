@@ -62,13 +62,18 @@ class StateEntry:
 
 @dataclass(frozen=True)
 class Field:
-    """A feature, target or output of the model. `shape` is without the batch axis; `column` names the data's column."""
+    """A feature, target or output of the model. `shape` is without the batch axis.
+
+    `column` names the data's column, or several that become one vector; `labels` are what the values 0, 1 … stand for,
+    which a run learns from its data.
+    """
 
     name: str
     dtype: str
     shape: Shape
-    column: str | None = None
+    column: str | tuple[str, ...] | None = None
     classes: int | None = None
+    labels: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)

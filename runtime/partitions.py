@@ -8,6 +8,8 @@ from pathlib import Path
 from .bundle import Bundle
 from .data.batches import Batches
 from .data.columns import Columns
+from .data.conform import Field
+from .data.conformed import Adapter, adapt
 from .data.plan import Partitions, load_partitions
 from .errors import UserError
 
@@ -26,6 +28,25 @@ def bundle_partitions(bundle: Bundle, base: Path | None) -> Partitions:
     features = [dataclasses.asdict(field) for field in manifest.features]
     targets = [dataclasses.asdict(field) for field in manifest.targets]
     return load_partitions(manifest.data, features, targets, base or Path())
+
+
+def given_partitions(bundle: Bundle, partitions: Partitions) -> Partitions:
+    """Partitions that a caller brings, checked and cast as data from a source are.
+
+    Raises:
+        UserError: columns are missing, or hold what the graphs cannot take.
+    """
+    check_columns(bundle, partitions)
+    entries = [dataclasses.asdict(field) for field in (*bundle.manifest.features, *bundle.manifest.targets)]
+    # A caller names columns after the features and targets, not after the source's columns.
+    fields = tuple(Field.from_manifest({**entry, "column": entry["name"]}) for entry in entries)
+    parts = {
+        part: adapt(columns, Adapter(fields, f"the {part} data", {})) for part, columns in partitions.by_name().items()
+    }
+    epoch = None
+    if partitions.epoch is not None:
+        epoch = adapt(partitions.epoch, Adapter(fields, "the train data", {}))
+    return Partitions(parts["train"], parts.get("validation"), parts.get("test"), epoch)
 
 
 def check_columns(bundle: Bundle, partitions: Partitions) -> None:

@@ -12,6 +12,7 @@ network.json        its layers, as `netwright.pictures` draws them: for people, 
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -19,6 +20,7 @@ from pathlib import Path
 from .atomic import make_folder, write_atomically, write_problem
 from .bundle import Bundle, load_bundle
 from .checkpoint import Checkpoint, check_fits, load_checkpoint
+from .data.plan import DataFacts
 from .environment import describe_environment
 from .errors import UserError
 
@@ -61,6 +63,32 @@ class RunFolder:
             problem = error if error.errno is not None else OSError(str(error))
             raise write_problem(self.bundle, problem) from error
         return load_bundle(self.bundle)
+
+    def with_known_data(self, bundle: Bundle) -> Bundle:
+        """The bundle with what an unfinished run of the same spec found in its data, so that codes stay the same."""
+        if not (self.bundle / "manifest.json").is_file():
+            return bundle
+        known = load_bundle(self.bundle).manifest
+        if known.spec_sha256 != bundle.manifest.spec_sha256:
+            return bundle
+        return dataclasses.replace(bundle, manifest=dataclasses.replace(bundle.manifest, data=known.data))
+
+    def remember_data(self, bundle: Bundle, facts: DataFacts | None) -> Bundle:
+        """Write what loading found into the run's manifest: categories and fillings stated, names of classes.
+
+        Raises:
+            EnvironmentProblem: the folder cannot be written.
+        """
+        if facts is None:
+            return bundle
+        path = bundle.folder / "manifest.json"
+        tree = json.loads(path.read_text(encoding="utf-8"))
+        tree["data"]["source"] = facts.source
+        for field in (*tree["features"], *tree["targets"]):
+            if field["name"] in facts.labels:
+                field["labels"] = list(facts.labels[field["name"]])
+        write_atomically(path, json.dumps(tree, indent=2).encode() + b"\n")
+        return load_bundle(bundle.folder)
 
     def start_afresh(self) -> None:
         """Remove what an earlier run left and make room for checkpoints.

@@ -26,7 +26,7 @@ from .interrupt import Interrupt
 from .loop import StepLoop, StepResult
 from .manifest import TrainingPlan
 from .metrics_file import MetricsFile, forget_after
-from .partitions import bundle_partitions, check_columns, in_order
+from .partitions import bundle_partitions, given_partitions, in_order
 from .program import Batch
 from .run_folder import RunFolder
 from .session import SessionSettings
@@ -87,8 +87,9 @@ def train(
     base_folder = None
     if partitions is None:
         base_folder = Path(base or ".")
-        partitions = bundle_partitions(bundle, base_folder)
-    check_columns(bundle, partitions)
+        partitions = bundle_partitions(folder.with_known_data(bundle) if resume else bundle, base_folder)
+    else:
+        partitions = given_partitions(bundle, partitions)
     _check_monitor(bundle, plan, partitions)
     if checkpoint is None:
         first_seed = plan.seed if seed is None else seed
@@ -98,6 +99,7 @@ def train(
     else:
         bundle = folder.install(bundle)
         forget_after(folder.metrics, checkpoint.position)
+    bundle = folder.remember_data(bundle, partitions.facts)
     folder.remember_base(base_folder)
     trainer = Trainer(bundle, plan, folder, partitions, checkpoint, chosen, callbacks, options or TrainOptions())
     return trainer.run()
@@ -171,7 +173,8 @@ class Trainer:
         self.loop = StepLoop(bundle, self.state, device, read_every=options.read_every, settings=options.session)
         self.evaluator = Evaluator(bundle, self.state, device, settings=options.session)
         shuffle = bool((bundle.manifest.data or {}).get("shuffle", True))
-        self.batches = Batches(partitions.train, plan.batch_size, shuffle=shuffle, seed=self.position.seed)
+        epoch = partitions.train if partitions.epoch is None else partitions.epoch
+        self.batches = Batches(epoch, plan.batch_size, shuffle=shuffle, seed=self.position.seed)
         self.stopper = EarlyStopper(bundle.manifest, plan)
         self.batch: Batch | None = None
         self.saved_step: int | None = None

@@ -8,8 +8,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import TypeVar, overload
 
+from .blocks import Blocked, rebatched, window_orders
 from .columns import Batch, Columns, Rows
 from .split import Stream, random_order
+from .streams import BatchStream, resized
 
 T = TypeVar("T")
 
@@ -73,6 +75,13 @@ class Batches:
         No two batches share memory that is written to later, so a consumer may keep them; it must not write into them.
         An error while taking a batch is raised when the consumer gets there. Leaving the loop early ends the thread.
         """
+        if isinstance(self.columns, BatchStream):
+            made = resized(self.columns.batches(epoch), self.batch_size, start_step, self.columns.rows)
+            steps = range(start_step, self.steps)
+            if prepare is None:
+                return ahead((partial(next, made) for _ in steps), self._depth(background_work=False))
+            finish = prepare
+            return ahead((lambda: finish(next(made)) for _ in steps), self._depth(background_work=True))
         selections = self._selections(epoch, start_step)
         take = self.columns.take
         if prepare is None:
@@ -90,6 +99,10 @@ class Batches:
         starts = range(start_step * self.batch_size, rows, self.batch_size)
         if not self.shuffle:
             return (slice(start, min(start + self.batch_size, rows)) for start in starts)
+        if isinstance(self.columns, Blocked):
+            return rebatched(
+                window_orders(self.columns, self.seed, epoch), self.batch_size, start_step * self.batch_size
+            )
         order = random_order(rows, self.seed, Stream.SHUFFLE, epoch)
         return (order[start : start + self.batch_size] for start in starts)
 

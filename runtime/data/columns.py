@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -38,6 +38,14 @@ class Columns(Protocol):
         """The chosen rows of every column, C-contiguous. Never write into them: they may be views of the data."""
 
 
+@runtime_checkable
+class Selectable(Protocol):
+    """Columns that can be taken one without another."""
+
+    def only(self, names: Sequence[str]) -> Columns:
+        """The same rows of some columns."""
+
+
 class ArrayColumns:
     """Columns in memory. The arrays are kept, not copied, and become read-only through these columns.
 
@@ -65,6 +73,10 @@ class ArrayColumns:
             return {name: np.ascontiguousarray(array[rows]) for name, array in self._arrays.items()}
         return {name: np.take(array, rows, axis=0) for name, array in self._arrays.items()}
 
+    def only(self, names: Sequence[str]) -> ArrayColumns:
+        """The same rows of some columns."""
+        return ArrayColumns({name: self._arrays[name] for name in names})
+
     def __repr__(self) -> str:
         each = ", ".join(f"{name}: {array.dtype}{list(array.shape[1:])}" for name, array in self._arrays.items())
         return f"ArrayColumns({count_text(self._rows, 'row')}; {each})"
@@ -91,6 +103,17 @@ class Subset:
 
     def take(self, rows: Rows) -> Batch:
         return self._columns.take(self._indices[rows])
+
+    def only(self, names: Sequence[str]) -> Subset:
+        """The same rows of some columns."""
+        return Subset(only(self._columns, names), self._indices)
+
+
+def only(columns: Columns, names: Sequence[str]) -> Columns:
+    """Columns that take at least `names`, without the work for others where they can be told apart."""
+    if isinstance(columns, Selectable):
+        return columns.only(names)
+    return columns
 
 
 def check_lengths(shapes: Mapping[str, tuple[int, ...]], where: str) -> int:

@@ -2,13 +2,13 @@
 
 The rules, in the order they are checked:
 
-- values must be numbers; text, dates, objects and complex numbers are refused;
+- values must be numbers; text, dates, objects and complex numbers are refused; a field of dtype `str` takes text;
 - the shape of a row must be the expected one; a scalar and a row of one number, `[]` and `[1]`, stand for each other;
 - floats must be finite, also after rounding to the expected precision;
 - floats for a whole-number input must be whole; integers must fit the input's dtype;
 - labels must lie in 0 … classes - 1.
 
-Rows are counted from 0, as NumPy does.
+Rows are counted from 0, as NumPy does. Where only some rows are at hand, `rows` says which they are.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any, Self
 import numpy as np
 
 from ..errors import UserError
-from .columns import Array
+from .columns import Array, Rows
 from .wording import count_text, shape_text
 
 _CHUNK_BYTES = 1 << 24
@@ -35,35 +35,75 @@ class Field:
     dtype: str
     shape: tuple[int | str, ...]
     """Of one row; text stands for a symbolic axis, which may have any size."""
-    column: str
-    """The source's column that feeds it."""
+    column: str | tuple[str, ...]
+    """The source's column that feeds it, or several that become one vector in this order."""
     classes: int | None = None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that feed it, one or several."""
+        return (self.column,) if isinstance(self.column, str) else self.column
 
     @classmethod
     def from_manifest(cls, entry: Mapping[str, Any]) -> Self:
         """From an entry of the manifest's `features` or `targets`; `column` defaults to the name."""
         name = entry["name"]
-        return cls(name, entry["dtype"], tuple(entry["shape"]), entry.get("column") or name, entry.get("classes"))
+        column = entry.get("column") or name
+        column = column if isinstance(column, str) else tuple(column)
+        return cls(name, entry["dtype"], tuple(entry["shape"]), column, entry.get("classes"))
 
 
-def conform(values: Array, field: Field, where: str) -> Array:
+def conform(values: Array, field: Field, where: str, rows: Rows | None = None) -> Array:
     """`values` with the field's dtype and row shape, C-contiguous, not copied when it already is.
 
-    `where` starts each message, such as `data source 'npz', column 'image'`.
+    `where` starts each message, such as `data source 'npz', column 'image'`; `rows` are the numbers of the rows in
+    `values` when these are not 0, 1, 2 … Text becomes an array of `numpy.dtypes.StringDType`.
     Raises UserError naming the first bad row, how many there are, and what is allowed.
     """
+    if field.dtype == "str":
+        return _conform_text(values, field, where)
     wanted = np.dtype(field.dtype)
     if values.dtype.kind not in "fiub":
-        raise UserError(
-            f"{where}: holds {_kind_of(values.dtype)} (dtype {values.dtype}), but '{field.name}' needs {wanted}"
-        )
+        raise UserError(_not_numbers(values, field, wanted, where, rows))
     shaped = _with_row_shape(values, field, where)
-    _check_finite(shaped, where)
+    _check_finite(shaped, where, rows)
     if wanted.kind in "iu":
-        _check_whole(shaped, field, where)
-        _check_range(shaped, field, wanted, where)
-    cast = _cast(shaped, wanted, where) if shaped.dtype != wanted else shaped
+        _check_whole(shaped, field, where, rows)
+        _check_range(shaped, field, wanted, where, rows)
+    cast = _cast(shaped, wanted, where, rows) if shaped.dtype != wanted else shaped
     return np.ascontiguousarray(cast)
+
+
+def _conform_text(values: Array, field: Field, where: str) -> Array:
+    if values.dtype.kind not in "UT":
+        raise UserError(
+            f"{where}: holds {_kind_of(values.dtype)} (dtype {values.dtype}), but '{field.name}' needs text"
+        )
+    return np.ascontiguousarray(_with_row_shape(values, field, where).astype(np.dtypes.StringDType()))
+
+
+def _not_numbers(values: Array, field: Field, wanted: np.dtype[Any], where: str, rows: Rows | None) -> str:
+    """What is wrong with values that are no numbers; for text that mostly is numbers, the first that is not."""
+    text = f"{where}: holds {_kind_of(values.dtype)} (dtype {values.dtype}), but '{field.name}' needs {wanted}"
+    if values.dtype.kind != "T" or values.ndim != 1:
+        return text
+    bad = np.array([not _is_number(value) for value in values])
+    first = int(np.argmax(bad))
+    if not bad.any() or bad.mean() > 0.5:
+        return f"{where}: holds text such as {str(values[first])[:40]!r}, but '{field.name}' needs {wanted}"
+    more = f" (and {count_text(int(bad.sum()) - 1, 'more row')})" if bad.sum() > 1 else ""
+    return (
+        f"{where}, row {row_number(first, rows)}: {str(values[first])[:40]!r} is not a number,"
+        f" but '{field.name}' needs {wanted}{more}"
+    )
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _with_row_shape(values: Array, field: Field, where: str) -> Array:
@@ -80,29 +120,29 @@ def _with_row_shape(values: Array, field: Field, where: str) -> Array:
     )
 
 
-def _check_finite(values: Array, where: str) -> None:
+def _check_finite(values: Array, where: str, rows: Rows | None) -> None:
     if values.dtype.kind != "f":
         return
     for start, chunk in _chunks(values):
         if not np.isfinite(chunk).all():
             bad = ~np.isfinite(chunk)
             more = _and_more(values, lambda part: ~np.isfinite(part))
-            raise UserError(f"{where}, {_place(bad, start)}: {chunk[bad][0]} is not a finite number{more}")
+            raise UserError(f"{where}, {_place(bad, start, rows)}: {chunk[bad][0]} is not a finite number{more}")
 
 
-def _check_whole(values: Array, field: Field, where: str) -> None:
+def _check_whole(values: Array, field: Field, where: str, rows: Rows | None) -> None:
     if values.dtype.kind != "f":
         return
     for start, chunk in _chunks(values):
         bad = chunk != np.floor(chunk)
         if bad.any():
             raise UserError(
-                f"{where}, {_place(bad, start)}: {chunk[bad][0]} is not a whole number,"
+                f"{where}, {_place(bad, start, rows)}: {chunk[bad][0]} is not a whole number,"
                 f" but '{field.name}' needs {field.dtype}{_and_more(values, lambda part: part != np.floor(part))}"
             )
 
 
-def _check_range(values: Array, field: Field, wanted: np.dtype[Any], where: str) -> None:
+def _check_range(values: Array, field: Field, wanted: np.dtype[Any], where: str, rows: Rows | None) -> None:
     limits = np.iinfo(wanted)
     low, high = (0, field.classes - 1) if field.classes is not None else (int(limits.min), int(limits.max))
     if values.size == 0 or (low <= int(values.min()) and int(values.max()) <= high):
@@ -121,10 +161,12 @@ def _check_range(values: Array, field: Field, wanted: np.dtype[Any], where: str)
                 if field.classes is not None
                 else f"does not fit {wanted} ({low} to {high}), which '{field.name}' needs"
             )
-            raise UserError(f"{where}, {_place(bad, start)}: {chunk[bad][0]} {allowed}{_and_more(values, outside)}")
+            raise UserError(
+                f"{where}, {_place(bad, start, rows)}: {chunk[bad][0]} {allowed}{_and_more(values, outside)}"
+            )
 
 
-def _cast(values: Array, wanted: np.dtype[Any], where: str) -> Array:
+def _cast(values: Array, wanted: np.dtype[Any], where: str, rows: Rows | None) -> Array:
     with np.errstate(over="ignore"):
         cast = values.astype(wanted)
     if wanted.kind == "f" and values.dtype.kind == "f" and wanted.itemsize < values.dtype.itemsize:
@@ -132,7 +174,7 @@ def _cast(values: Array, wanted: np.dtype[Any], where: str) -> Array:
             bad = ~np.isfinite(chunk)
             if bad.any():
                 value = values[start : start + len(chunk)][bad][0]
-                raise UserError(f"{where}, {_place(bad, start)}: {value} does not fit {wanted}")
+                raise UserError(f"{where}, {_place(bad, start, rows)}: {value} does not fit {wanted}")
     return cast
 
 
@@ -143,10 +185,18 @@ def _chunks(values: Array) -> list[tuple[int, Array]]:
     return [(start, values[start : start + step]) for start in range(0, len(values), step)]
 
 
-def _place(bad: Array, start: int) -> str:
+def _place(bad: Array, start: int, rows: Rows | None) -> str:
     """`row 3` or `row 3, position [0, 5]` of the first bad value."""
     row, *position = (int(axis[0]) for axis in np.nonzero(bad))
-    return f"row {row + start}, position {shape_text(position)}" if position else f"row {row + start}"
+    number = row_number(row + start, rows)
+    return f"row {number}, position {shape_text(position)}" if position else f"row {number}"
+
+
+def row_number(index: int, rows: Rows | None) -> int:
+    """The number of the row at `index` among the chosen `rows`."""
+    if rows is None:
+        return index
+    return index + (rows.start or 0) if isinstance(rows, slice) else int(rows[index])
 
 
 def _and_more(values: Array, bad: Callable[[Array], Array]) -> str:
@@ -157,5 +207,5 @@ def _and_more(values: Array, bad: Callable[[Array], Array]) -> str:
 
 def _kind_of(dtype: np.dtype[Any]) -> str:
     return {"U": "text", "S": "text", "T": "text", "c": "complex numbers", "M": "dates", "m": "time spans"}.get(
-        dtype.kind, "records" if dtype.kind == "V" else "objects"
+        dtype.kind, {"V": "records", "O": "objects"}.get(dtype.kind, "numbers")
     )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,27 +12,52 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import UserError
-from .columns import Array, ArrayColumns, Batch, Columns, Subset, count_classes
-from .conform import Field, conform
-from .source import Dataset, build_source
+from .balance import oversampled
+from .blocks import Blocked, BlockSplit
+from .columns import Columns, Subset, count_classes, only
+from .conform import Field
+from .conformed import Adapter, adapt
+from .problems import all_or_problems
+from .source import build_source
 from .split import part_sizes, split_rows
-from .wording import alternatives, count_text, listing
+from .wording import alternatives, count_text
 
 _PARTS = ("validation", "test")
+_MEAN_ROWS = 100_000
+
+
+@dataclass(frozen=True)
+class DataFacts:
+    """What loading found out, for the run's manifest, so that evaluating and predicting later use the same.
+
+    source: the `data.source` entry with categories and fillings stated. labels: feature or target -> its class names.
+    """
+
+    source: Any
+    labels: Mapping[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True)
 class Partitions:
-    """Columns by the names of the graphs' features and targets, with their dtypes and shapes. Absent parts are None."""
+    """Columns by the names of the graphs' features and targets, with their dtypes and shapes. Absent parts are None.
+
+    epoch: what an epoch of training goes through when that is not `train` as it is: rare classes repeated, say.
+    """
 
     train: Columns
     validation: Columns | None
     test: Columns | None
+    epoch: Columns | None = None
+    facts: DataFacts | None = None
 
     def rows(self) -> dict[str, int]:
         """Number of rows of each partition that exists."""
+        return {name: columns.rows for name, columns in self.by_name().items()}
+
+    def by_name(self) -> dict[str, Columns]:
+        """Those that exist, as `train`, `validation` and `test`."""
         parts = {"train": self.train, "validation": self.validation, "test": self.test}
-        return {name: columns.rows for name, columns in parts.items() if columns is not None}
+        return {name: columns for name, columns in parts.items() if columns is not None}
 
 
 def load_partitions(
@@ -43,61 +69,93 @@ def load_partitions(
     """Load, check and split what a manifest's `data`, `features` and `targets` describe.
 
     A partition the source brings is used as it is; `data.split` (validation, test, seed, stratify) takes the others
-    from the training rows. Relative paths in the source start at `base`.
+    from the training rows. `data.balance` repeats rare classes in `epoch`. Relative paths start at `base`.
 
     Raises UserError with every problem found: missing columns, bad values, a split that cannot be made.
     """
-    fields = [Field.from_manifest(entry) for entry in (*features, *targets)]
-    source = build_source(data["source"])
+    fields = tuple(Field.from_manifest(entry) for entry in (*features, *targets))
+    wanted = list(dict.fromkeys(column for field in fields for column in field.columns))
+    source = build_source(data["source"]).reading(wanted)
     dataset = source.load(base)
-    parts = _conform_all(dataset, fields, f"data source '{source.kind}'")
-    return _split(parts, data.get("split") or {}, source.kind)
+    raw = dataset.partitions()
+    places = _places(raw, f"data source '{source.kind}'")
+    cut = _cuts(data.get("split") or {}, raw, source.kind)
+    labels = None
+    if cut.stratify:
+        labels = _labels(raw["train"], cut.stratify, fields, places["train"])
+    split = cut.apply(raw["train"], labels)
+    train_rows = split.get("train", raw["train"])
+    means = {name: _mean(train_rows, name, places["train"]) for name in wanted if name in dataset.mean_filled}
+    adapters = {part: Adapter(fields, place, means) for part, place in places.items()}
+    if dataset.names is not None:
+        adapters["train"].check_names(dataset.names)
+    whole = all_or_problems({part: partial(adapt, columns, adapters[part]) for part, columns in raw.items()})
+    parts = {**whole, **cut.apply(whole["train"], labels)}
+    partitions = Partitions(parts["train"], parts.get("validation"), parts.get("test"))
+    balance = data.get("balance")
+    if balance:
+        partitions = replace(partitions, epoch=oversampled(partitions.train, balance, targets))
+    entry = source.fitted(dataset.categories, means).entry()
+    return replace(partitions, facts=DataFacts(entry, _names_of_codes(fields, dataset.categories)))
 
 
-def training_rows(data: Mapping[str, Any], base: Path) -> int:
+def training_rows(data: Mapping[str, Any], base: Path, columns: Sequence[str] | None = None) -> int:
     """How many rows `load_partitions` would leave to train on; for schedules, which count steps before data is loaded.
+
+    `columns`: those that will be read (None: all), since rows are dropped where one of them lacks a value.
 
     Raises UserError when the source cannot be described or the split cannot be made.
     """
-    rows = build_source(data["source"]).describe(base).rows
+    source = build_source(data["source"])
+    rows = (source if columns is None else source.reading(columns)).describe(base).rows
     split = data.get("split") or {}
     fractions = [float(split.get(part) or 0) for part in _PARTS if part not in rows]
     return rows["train"] - sum(part_sizes(rows["train"], fractions))
 
 
-def _conform_all(dataset: Dataset, fields: Sequence[Field], where: str) -> dict[str, Columns]:
-    """Every partition with the fields' names, dtypes and shapes; all problems in one UserError."""
-    problems: list[UserError] = []
-    partitions: dict[str, Columns] = {}
-    named = dataset.partitions()
-    for part, columns in named.items():
-        place = f"{where}, {part} data" if len(named) > 1 else where
-        arrays = {}
-        stored = columns.take(slice(None))
-        for field in fields:
-            try:
-                arrays[field.name] = _column(stored, field, place)
-            except UserError as error:
-                problems.append(error)
-        if not problems:
-            partitions[part] = ArrayColumns(arrays, place)
-    if problems:
-        hints = dict.fromkeys(problem.hint for problem in problems if problem.hint)
-        raise UserError("\n".join(problem.message for problem in problems), "\n".join(hints) or None)
-    return partitions
+def _places(parts: Mapping[str, Columns], where: str) -> dict[str, str]:
+    return {part: f"{where}, {part} data" if len(parts) > 1 else where for part in parts}
 
 
-def _column(stored: Batch, field: Field, where: str) -> Array:
-    if field.column not in stored:
-        raise UserError(
-            f"{where}: there is no column '{field.column}' for '{field.name}'; the columns are {listing(list(stored))}",
-            alternatives(field.column, list(stored)),
-        )
-    return conform(stored[field.column], field, f"{where}, column '{field.column}'")
+def _names_of_codes(fields: Sequence[Field], categories: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    return {f.name: categories[f.column] for f in fields if isinstance(f.column, str) and f.column in categories}
 
 
-def _split(parts: Mapping[str, Columns], split: Mapping[str, Any], kind: str) -> Partitions:
-    train = parts["train"]
+def _mean(columns: Columns, name: str, where: str) -> float:
+    """The mean of a column over the rows that have a value, a few blocks at a time."""
+    total, count = 0.0, 0
+    for start in range(0, columns.rows, _MEAN_ROWS):
+        values = columns.take(slice(start, min(start + _MEAN_ROWS, columns.rows)))[name]
+        known = values[~np.isnan(values)]
+        total, count = total + float(known.sum(dtype=np.float64)), count + known.size
+    if count == 0:
+        raise UserError(f"{where}, column '{name}': no training row has a value, so there is no mean to fill in")
+    return total / count
+
+
+@dataclass(frozen=True)
+class _Cut:
+    """Which fractions of the training rows become parts of their own."""
+
+    fractions: Mapping[str, float]
+    seed: int
+    stratify: str | None
+
+    def apply(self, train: Columns, labels: npt.NDArray[np.int64] | None) -> dict[str, Columns]:
+        """`train` and the parts cut off; nothing when nothing is. The same rows for any columns of equal length."""
+        if not self.fractions:
+            return {}
+        sizes = list(self.fractions.values())
+        if isinstance(train, Blocked):
+            part_sizes(train.rows, sizes)  # refuses what cannot be made
+            *taken, rest = BlockSplit(train, sizes, self.seed).parts()
+            return {"train": rest, **dict(zip(self.fractions, taken, strict=True))}
+        *chosen, others = split_rows(train.rows, sizes, self.seed, labels)
+        cut = {part: Subset(train, rows) for part, rows in zip(self.fractions, chosen, strict=True)}
+        return {"train": Subset(train, others), **cut}
+
+
+def _cuts(split: Mapping[str, Any], parts: Mapping[str, Columns], kind: str) -> _Cut:
     fractions = {part: float(split.get(part) or 0) for part in _PARTS}
     for part in _PARTS:
         if part in parts and fractions[part]:
@@ -106,20 +164,21 @@ def _split(parts: Mapping[str, Columns], split: Mapping[str, Any], kind: str) ->
                 f" ({count_text(parts[part].rows, 'row')})",
                 f"leave data.split.{part} out",
             )
-    wanted = [part for part in _PARTS if fractions[part]]
-    if not wanted:
-        return Partitions(train, parts.get("validation"), parts.get("test"))
-    stratify = split.get("stratify")
-    labels = _labels(train, stratify) if stratify else None
-    *taken, rest = split_rows(train.rows, [fractions[part] for part in wanted], int(split.get("seed") or 0), labels)
-    found = {**parts, **{part: Subset(train, rows) for part, rows in zip(wanted, taken, strict=True)}}
-    return Partitions(Subset(train, rest), found.get("validation"), found.get("test"))
+    wanted = {part: fraction for part, fraction in fractions.items() if fraction}
+    return _Cut(wanted, int(split.get("seed") or 0), split.get("stratify") if wanted else None)
 
 
-def _labels(train: Columns, name: str) -> npt.NDArray[np.int64]:
-    if name not in train.names:
-        raise UserError(f"data.split.stratify: there is no feature or target '{name}'", alternatives(name, train.names))
-    labels = train.take(slice(None))[name]
+def _labels(train: Columns, name: str, fields: Sequence[Field], where: str) -> npt.NDArray[np.int64]:
+    known = [field.name for field in fields]
+    if name not in known:
+        raise UserError(f"data.split.stratify: there is no feature or target '{name}'", alternatives(name, known))
+    if isinstance(train, Blocked):
+        raise UserError(
+            f"data.split.stratify: '{name}' cannot be looked at as a whole, since the data are read block by block",
+            "leave it out, or set `stream: false` to read everything into memory",
+        )
+    chosen = fields[known.index(name)]
+    labels = Adapter((chosen,), where, {})(only(train, chosen.columns).take(slice(None)))[name]
     if count_classes([labels]) is None:
         raise UserError(
             f"data.split.stratify: '{name}' is not a column of classes (dtype {labels.dtype},"

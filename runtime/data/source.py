@@ -8,13 +8,14 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from abc import abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from netwright.schema import Described, Registry, entry_kind, registry_schema
 from netwright.schema.described import field_types
+from netwright.schema.json_schema import as_yaml
 
 from ..errors import UserError
 from .wording import alternatives, listing
@@ -33,6 +34,8 @@ class ColumnInfo:
     """Of one row: an 8×8 image has (8, 8), a label ()."""
     classes: int | None = None
     """For scalar whole numbers from 0 on, one more than the largest in any partition; otherwise None."""
+    categories: tuple[str, ...] | None = None
+    """What the codes of a categorical column stand for."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,18 @@ class Dataset:
     train: Columns
     validation: Columns | None = None
     test: Columns | None = None
+    categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Column of codes 0, 1 … -> what each code stands for: class names, words."""
+    mean_filled: frozenset[str] = frozenset()
+    """Columns whose NaN are missing values, to be filled with the mean of the rows that are trained on."""
+
+    names: tuple[str, ...] | None = None
+    """Every column there is, where only some are read."""
+
+    @classmethod
+    def of(cls, parts: Mapping[str, Columns], **more: Any) -> Dataset:
+        """From the partitions by name; `more` are the other fields."""
+        return cls(parts["train"], parts.get("validation"), parts.get("test"), **more)
 
     def partitions(self) -> dict[str, Columns]:
         """Those that exist, by name."""
@@ -74,11 +89,26 @@ class DataSource(Described):
         """Rows, dtypes, shapes and class counts; a source whose `load` is slow finds them without it."""
         from .columns import describe_columns
 
-        parts = self.load(base).partitions()
-        return SourceDescription(
-            {name: columns.rows for name, columns in parts.items()},
-            describe_columns([columns.take(slice(None)) for columns in parts.values()]),
-        )
+        loaded = self.load(base)
+        parts = loaded.partitions()
+        described = describe_columns([columns.take(slice(None)) for columns in parts.values()])
+        for name, categories in loaded.categories.items():
+            described[name] = replace(described[name], classes=len(categories), categories=categories)
+        return SourceDescription({name: columns.rows for name, columns in parts.items()}, described)
+
+    def reading(self, columns: Sequence[str]) -> DataSource:
+        """The same source, which need not read other columns than these (and may read them all)."""
+        del columns
+        return self
+
+    def fitted(self, categories: Mapping[str, tuple[str, ...]], means: Mapping[str, float]) -> DataSource:
+        """The same source with what was found in the data stated, so that it is used again and not found anew."""
+        del categories, means
+        return self
+
+    def entry(self) -> Any:
+        """What a spec writes for this source, as plain values."""
+        return as_yaml(self)
 
 
 def source_schema() -> dict[str, Any]:

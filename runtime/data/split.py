@@ -23,14 +23,18 @@ class Stream(IntEnum):
 
     SPLIT = 0
     SHUFFLE = 1
+    BALANCE = 2
+    SPLIT_BLOCK = 3
+    SHUFFLE_BLOCKS = 4
+    SHUFFLE_WINDOW = 5
 
 
-def random_order(rows: int, seed: int, stream: Stream, index: int = 0) -> Indices:
-    """A permutation of 0 … rows - 1, int64: a pure function of its arguments. `index` is the epoch, say.
+def random_order(rows: int, seed: int, stream: Stream, *index: int) -> Indices:
+    """A permutation of 0 … rows - 1, int64: a pure function of its arguments. `index` (0 by default) is the epoch, say.
 
     Seeds count modulo 2^64, so negative ones are as good as any.
     """
-    sequence = np.random.SeedSequence(seed % 2**64, spawn_key=(int(stream), index))
+    sequence = np.random.SeedSequence(seed % 2**64, spawn_key=(int(stream), *(index or (0,))))
     keys = np.random.PCG64(sequence).random_raw(rows)
     return np.argsort(keys, kind="stable").astype(np.int64, copy=False)
 

@@ -247,7 +247,11 @@ def poisoned(value: float) -> Partitions:
     return Partitions(ArrayColumns(arrays), None, None)
 
 
-def test_a_value_in_the_batch_that_is_not_finite(bundle: Bundle, tmp_path: Path) -> None:
+def test_a_value_in_the_batch_that_is_not_finite(
+    bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Data are checked before training; should one slip through, the loss tells."""
+    monkeypatch.setattr("netwright.runtime.trainer.given_partitions", lambda bundle, partitions: partitions)
     run = tmp_path / "run"
     with pytest.raises(UserError, match=r"the batch holds a value that is not finite in 'image'; the last good"):
         train(bundle, run, partitions=poisoned(math.inf))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from netwright.schema import spec_field
 
@@ -20,6 +21,7 @@ class Idx(DataSource):
     stay as they are. Paths are relative to the spec's folder.
     """
 
+    example: ClassVar[str] = "idx: {images: train-images-idx3-ubyte.gz, labels: train-labels-idx1-ubyte.gz}"
     images: str = spec_field("File with the training images (or all images).")
     labels: str = spec_field("File with their labels.")
     test_images: str | None = spec_field("File with the test images.", default=None)
@@ -29,8 +31,8 @@ class Idx(DataSource):
     def load(self, base: Path) -> Dataset:
         from ..idx import load_images
 
-        return Dataset(
-            **{part: load_images(images, labels, self.scale) for part, (images, labels) in self._files(base).items()}
+        return Dataset.of(
+            {part: load_images(images, labels, self.scale) for part, (images, labels) in self._files(base).items()}
         )
 
     def describe(self, base: Path) -> SourceDescription:

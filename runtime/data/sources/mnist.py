@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from netwright.schema import spec_field
 
@@ -22,13 +23,14 @@ class Mnist(DataSource):
     netwright does not ship it.
     """
 
+    example: ClassVar[str] = "mnist: {scale: false}"
     scale: bool = spec_field("Divide the pixels by 255; false keeps them as uint8.", default=True)
 
     def load(self, base: Path) -> Dataset:
         from ..idx import load_images
 
-        return Dataset(
-            **{part: load_images(images, labels, self.scale) for part, (images, labels) in self._files().items()}
+        return Dataset.of(
+            {part: load_images(images, labels, self.scale) for part, (images, labels) in self._files().items()}
         )
 
     def describe(self, base: Path) -> SourceDescription:

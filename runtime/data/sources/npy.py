@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from netwright.schema import spec_field
 
@@ -18,6 +19,10 @@ class Npy(DataSource):
     Paths are relative to the spec's folder. Arrays of Python objects are refused.
     """
 
+    example: ClassVar[str] = """
+npy:
+  columns: {image: images.npy, label: labels.npy}
+"""
     columns: dict[str, str] = spec_field("Column name -> file of the training data (or of all data).")
     validation: dict[str, str] | None = spec_field("The same for validation data of its own.", default=None)
     test: dict[str, str] | None = spec_field("The same for test data of its own.", default=None)
@@ -26,8 +31,8 @@ class Npy(DataSource):
         from ..columns import ArrayColumns
         from ..files import read_npy
 
-        return Dataset(
-            **{
+        return Dataset.of(
+            {
                 part: ArrayColumns({name: read_npy(path) for name, path in paths.items()}, f"data source 'npy', {part}")
                 for part, paths in self._paths(base).items()
             }

@@ -19,6 +19,7 @@ class Npz(DataSource):
     Paths are relative to the spec's folder. Arrays of Python objects are refused.
     """
 
+    example: ClassVar[str] = "npz: {path: train.npz, test: test.npz}"
     shorthand: ClassVar[str | None] = "path"
 
     path: str = spec_field("The archive with the training data, or with all data when `split` divides it.")
@@ -29,7 +30,7 @@ class Npz(DataSource):
         from ..columns import ArrayColumns
         from ..files import read_npz
 
-        return Dataset(**{part: ArrayColumns(read_npz(path), str(path)) for part, path in self._paths(base).items()})
+        return Dataset.of({part: ArrayColumns(read_npz(path), str(path)) for part, path in self._paths(base).items()})
 
     def describe(self, base: Path) -> SourceDescription:
         """From the arrays' headers; only scalar whole-number columns are read, to count classes."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from netwright.schema import spec_field
 
@@ -18,6 +19,7 @@ class SyntheticLinear(DataSource):
     Columns: `x` (float32, [number of weights]) and `y` (float32, one number). The rows are a function of the fields.
     """
 
+    example: ClassVar[str] = "synthetic_linear: {weights: [2, -3.5, 1], bias: 0.7, rows: 500}"
     weights: tuple[float, ...] = spec_field("The weight of each feature.", min_items=1)
     bias: float = spec_field("Added to every row.", default=0.0)
     noise: float = spec_field("Standard deviation of the noise in y.", default=0.0, minimum=0)
