@@ -224,6 +224,8 @@ class Function:
     doc: str
     least: int = 1
     most: int = 1
+    example: str = ""
+    """A use of it over the values x and y, such as `sin(x)`; its name and as many of them unless given."""
 
 
 def _unary(op_type: str, doc: str) -> Function:
@@ -235,7 +237,7 @@ FUNCTIONS: Final[dict[str, Function]] = {
     "cos": _unary("Cos", "cosine, x in radians"),
     "erf": _unary("Erf", "the error function"),
     "exp": _unary("Exp", "e to the power x"),
-    "grad": Function(_gradient, "grad(y, x): the gradient of y by x, example by example", 2, 2),
+    "grad": Function(_gradient, "grad(y, x): the gradient of y by x, example by example", 2, 2, "grad(sum(x ** 2), x)"),
     "log": _unary("Log", "the natural logarithm"),
     "max": Function(lambda a, b: op.Max(*_alike(_number(a), _number(b))), "max(a, b), elementwise", 2, 2),
     "mean": Function(lambda x: _average(_number(x)), "the mean over every axis but the batch"),
@@ -253,5 +255,5 @@ FUNCTIONS: Final[dict[str, Function]] = {
     "sum": Function(lambda x: _total(_number(x)), "the sum over every axis but the batch"),
     "tanh": _unary("Tanh", "the hyperbolic tangent"),
     "transpose": Function(_transposed, "the last two axes exchanged"),
-    "where": Function(_where, "where(condition, a, b), elementwise", 3, 3),
+    "where": Function(_where, "where(condition, a, b), elementwise", 3, 3, "where(x > 0, x, 0)"),
 }

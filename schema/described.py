@@ -110,6 +110,8 @@ class Described:
     kind: ClassVar[str] = ""
     shorthand: ClassVar[str | None] = None
     """The field that a bare value stands for: `dense: 10` is `dense: {units: 10}`."""
+    example: ClassVar[str] = ""
+    """YAML for the reference page: one entry, or sections of a spec with it; the bare kind unless given."""
 
     @classmethod
     def from_yaml(cls, arguments: Any) -> Self:

@@ -42,6 +42,7 @@ class Ones(Initializer):
 class Constant(Initializer):
     """All the same number: `constant: 0.1`."""
 
+    example: ClassVar[str] = "constant: 0.1"
     shorthand: ClassVar[str | None] = "value"
     value: float = spec_field("The number.")
 

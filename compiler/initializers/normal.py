@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from netwright.schema import spec_field
 
@@ -16,6 +17,7 @@ from .base import Initializer
 class Normal(Initializer):
     """Normally distributed."""
 
+    example: ClassVar[str] = "normal: {stddev: 0.01}"
     mean: float = spec_field("Mean.", default=0.0)
     stddev: float = spec_field("Standard deviation.", default=0.05, exclusive_minimum=0)
 
@@ -32,6 +34,7 @@ class TruncatedNormal(Initializer):
     What is left has a standard deviation of 0.880 · stddev.
     """
 
+    example: ClassVar[str] = "truncated_normal: {stddev: 0.02}"
     mean: float = spec_field("Mean.", default=0.0)
     stddev: float = spec_field("Standard deviation before the cut.", default=0.05, exclusive_minimum=0)
 

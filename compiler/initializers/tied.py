@@ -21,6 +21,11 @@ class Tied(Initializer):
     Press and Wolf, Using the Output Embedding to Improve Language Models, EACL 2017.
     """
 
+    example: ClassVar[str] = """
+network:
+  - dense: {units: 2, name: encoder}
+  - dense: {units: 4, weight_initializer: {tied: {to: encoder/weight, transposed: true}}}
+"""
     shorthand: ClassVar[str | None] = "to"
     to: str = spec_field("Name of the parameter, `<layer>/<parameter>`.")
     transposed: bool = spec_field("Use the transpose of a matrix.", default=False)

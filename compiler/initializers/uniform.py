@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from netwright.schema import spec_field
 
@@ -17,6 +18,7 @@ from .base import Initializer
 class Uniform(Initializer):
     """Evenly distributed between `low` and `high`."""
 
+    example: ClassVar[str] = "uniform: {low: -0.1, high: 0.1}"
     low: float = spec_field("The least value.", default=-0.05)
     high: float = spec_field("The value all stay below.", default=0.05)
 

@@ -22,6 +22,12 @@ class Values(Initializer):
     The `weight` of a dense layer has a row for each input and a column for each unit.
     """
 
+    example: ClassVar[str] = """
+inputs:
+  x: [2]
+network:
+  - dense: {units: 3, weight_initializer: {values: [[1, 2, 0], [-1, 0, 1]]}}
+"""
     shorthand: ClassVar[str | None] = "values"
     values: Any = spec_field(
         "Nested lists of numbers in the shape of the tensor, or one number.", schema={"type": ["array", "number"]}

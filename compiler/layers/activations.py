@@ -55,6 +55,7 @@ class LeakyRelu(Activation):
     Maas, Hannun and Ng, Rectifier Nonlinearities Improve Neural Network Acoustic Models, ICML 2013.
     """
 
+    example: ClassVar[str] = "leaky_relu: 0.1"
     shorthand: ClassVar[str | None] = "slope"
     slope: float = spec_field("Slope for negative x.", default=0.01)
 
@@ -70,6 +71,7 @@ class Elu(Activation):
     Clevert, Unterthiner and Hochreiter, Fast and Accurate Deep Network Learning by ELUs, ICLR 2016.
     """
 
+    example: ClassVar[str] = "elu: 0.5"
     shorthand: ClassVar[str | None] = "alpha"
     alpha: float = spec_field("What y tends to for very negative x is −alpha.", default=1.0)
 
@@ -98,6 +100,7 @@ class Gelu(Activation):
     Hendrycks and Gimpel, Gaussian Error Linear Units, 2016.
     """
 
+    example: ClassVar[str] = "gelu: {approximation: tanh}"
     shorthand: ClassVar[str | None] = "approximation"
     approximation: Literal["none", "tanh"] = spec_field("`none` is the exact function.", default="none")
 
@@ -212,6 +215,7 @@ class Step(Activation):
     McCulloch and Pitts 1943; Rosenblatt's perceptron, 1958.
     """
 
+    example: ClassVar[str] = "step: {low: -1, high: 1}"
     low: float = spec_field("The value for x < 0.", default=0.0)
     high: float = spec_field("The value for x ≥ 0.", default=1.0)
 

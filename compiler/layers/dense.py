@@ -29,6 +29,7 @@ class Dense(Layer):
     Put `flatten` before it to connect all axes of an image.
     """
 
+    example: ClassVar[str] = "dense: {units: 64, activation: relu, name: hidden}"
     shorthand: ClassVar[str | None] = "units"
     units: int = spec_field("Number of outputs.", minimum=1)
     activation: Activation | None = spec_field("Function of the result; none unless given.", default=None)

@@ -23,6 +23,7 @@ class Dropout(Layer):
     Srivastava et al., Dropout: A Simple Way to Prevent Neural Networks from Overfitting, JMLR 2014.
     """
 
+    example: ClassVar[str] = "dropout: 0.2"
     shorthand: ClassVar[str | None] = "rate"
     rate: float = spec_field("Probability of a zero.", minimum=0, exclusive_maximum=1)
 

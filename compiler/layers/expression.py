@@ -23,6 +23,13 @@ class Expression(Layer):
     and `grad`; shapes broadcast as in numpy. It reads the values that it names, so it takes no `from`.
     """
 
+    example: ClassVar[str] = """
+inputs:
+  a: []
+  b: []
+network:
+  - expression: (a * b + 1) * (a * b + 2)
+"""
     arity: ClassVar[tuple[int, int | None]] = (0, None)
     shorthand: ClassVar[str | None] = "formula"
     formula: str = spec_field("The formula.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from netwright.schema import spec_field
@@ -24,6 +25,7 @@ class LayerNorm(Layer):
     `bias` have the shape of the normalized axes. Ba, Kiros and Hinton, Layer Normalization, 2016.
     """
 
+    example: ClassVar[str] = "layer_norm: {epsilon: 1e-6}"
     axis: int = spec_field("The first normalized axis; 0 is the batch, -1 the last axis alone.", default=-1)
     epsilon: float = spec_field("Added to the variance.", default=1e-5, exclusive_minimum=0)
     scale: bool = spec_field("Whether to learn `scale`, first 1.", default=True)

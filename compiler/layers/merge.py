@@ -23,6 +23,11 @@ class Add(Layer):
     `add: {from: [block, shortcut]}` closes a residual branch.
     """
 
+    example: ClassVar[str] = """
+network:
+  - dense: {units: 4, activation: relu, name: block}
+  - add: {from: [block, x]}
+"""
     arity: ClassVar[tuple[int, int | None]] = (2, None)
 
     def build(self, context: LayerContext, *inputs: Value) -> Value:
@@ -36,6 +41,11 @@ class Add(Layer):
 class Multiply(Layer):
     """The elementwise product of two or more values of the same number of axes; axes of size 1 repeat."""
 
+    example: ClassVar[str] = """
+network:
+  - dense: {units: 4, activation: sigmoid, name: gate}
+  - multiply: {from: [gate, x]}
+"""
     arity: ClassVar[tuple[int, int | None]] = (2, None)
 
     def build(self, context: LayerContext, *inputs: Value) -> Value:
@@ -49,6 +59,13 @@ class Multiply(Layer):
 class Concat(Layer):
     """Two or more values side by side along one axis; their other axes must agree."""
 
+    example: ClassVar[str] = """
+inputs:
+  words: [100]
+  age: [1]
+network:
+  - concat: {from: [words, age]}
+"""
     arity: ClassVar[tuple[int, int | None]] = (2, None)
     shorthand: ClassVar[str | None] = "axis"
     axis: int = spec_field("The axis that grows; 0 is the batch, negative axes count from the end.", default=-1)

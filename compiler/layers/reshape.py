@@ -21,6 +21,7 @@ class Reshape(Layer):
     One size may be -1: it becomes what is left. `reshape: [8, 8, 1]`, `reshape: [-1, 16]`.
     """
 
+    example: ClassVar[str] = "reshape: [-1, 2]"
     shorthand: ClassVar[str | None] = "shape"
     shape: tuple[int, ...] = spec_field(
         "Sizes of the axes after the batch; one may be -1.",

@@ -20,6 +20,15 @@ class Shared(Layer):
     The parameters exist once; their gradient is the sum over all uses.
     """
 
+    example: ClassVar[str] = """
+inputs:
+  left: [16]
+  right: [16]
+network:
+  - dense: {units: 8, name: tower, from: left}
+  - shared: {layer: tower, from: right, name: other}
+  - concat: {from: [tower, other]}
+"""
     arity: ClassVar[tuple[int, int | None]] = (1, None)
     shorthand: ClassVar[str | None] = "layer"
     layer: str = spec_field("Name of the earlier layer.")

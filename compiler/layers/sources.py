@@ -30,6 +30,11 @@ class Parameter(_Source):
     In the state it is called `<name>/value`.
     """
 
+    example: ClassVar[str] = """
+network:
+  - parameter: {name: w, shape: [4]}
+  - expression: sum(w * x)
+"""
     shorthand: ClassVar[str | None] = "shape"
     shape: tuple[int, ...] = spec_field(
         "Size of each axis; [] is a single number.",
@@ -52,6 +57,11 @@ class Parameter(_Source):
 class Constant(_Source):
     """Fixed numbers written in the spec: `constant: {name: kernel, values: [[0, 1], [1, 0]]}`. No batch axis."""
 
+    example: ClassVar[str] = """
+network:
+  - constant: {name: sums, values: [[1, 0], [1, 0], [0, 1], [0, 1]]}
+  - expression: x @ sums
+"""
     shorthand: ClassVar[str | None] = "values"
     values: Any = spec_field("Nested lists of numbers, or one number.", schema={"type": ["array", "number"]})
 

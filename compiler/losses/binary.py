@@ -22,6 +22,7 @@ class BinaryCrossEntropy(Loss):
     several outputs are several independent questions.
     """
 
+    example: ClassVar[str] = "binary_cross_entropy: {target: spam}"
     default_target: ClassVar[str] = "label"
 
     def target_type(self, output: TensorType) -> TensorType:
@@ -40,6 +41,7 @@ class Hinge(Loss):
     output's shape. Cortes and Vapnik, Support-Vector Networks, 1995.
     """
 
+    example: ClassVar[str] = "hinge: {margin: 0.5, target: spam}"
     default_target: ClassVar[str] = "label"
     shorthand: ClassVar[str | None] = "margin"
     margin: float = spec_field("How far beyond 0 an output must be to cost nothing.", default=1.0, exclusive_minimum=0)

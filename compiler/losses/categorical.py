@@ -33,6 +33,7 @@ class CategoricalCrossEntropy(Loss):
     Rethinking the Inception Architecture, CVPR 2016).
     """
 
+    example: ClassVar[str] = "categorical_cross_entropy: {target: label, label_smoothing: 0.1}"
     default_target: ClassVar[str] = "label"
     label_smoothing: float = spec_field("ε, the share spread over all classes.", default=0.0, minimum=0, maximum=1)
 
@@ -60,6 +61,12 @@ class NegativeLogLikelihood(Loss):
     `categorical_cross_entropy` does both at once.
     """
 
+    example: ClassVar[str] = """
+network:
+  - dense: {units: 3, activation: log_softmax}
+training:
+  loss: negative_log_likelihood
+"""
     default_target: ClassVar[str] = "label"
 
     def target_type(self, output: TensorType) -> TensorType:

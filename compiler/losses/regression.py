@@ -18,6 +18,8 @@ from .checks import same_type
 class SquaredError(Loss):
     """(output − target)²; its mean is the mean squared error. The target has the output's shape."""
 
+    example: ClassVar[str] = "squared_error: {target: price}"
+
     def target_type(self, output: TensorType) -> TensorType:
         return same_type(output)
 
@@ -30,6 +32,8 @@ class SquaredError(Loss):
 @dataclass(frozen=True, kw_only=True)
 class AbsoluteError(Loss):
     """|output − target|; its mean is the mean absolute error. The target has the output's shape."""
+
+    example: ClassVar[str] = "absolute_error: {target: price, weight: 0.5}"
 
     def target_type(self, output: TensorType) -> TensorType:
         return same_type(output)
@@ -46,6 +50,7 @@ class Huber(Loss):
     The target has the output's shape. Huber, Robust Estimation of a Location Parameter, 1964.
     """
 
+    example: ClassVar[str] = "huber: {delta: 2, target: price}"
     shorthand: ClassVar[str | None] = "delta"
     delta: float = spec_field("Where the square turns into a line.", default=1.0, exclusive_minimum=0)
 

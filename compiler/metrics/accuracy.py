@@ -26,6 +26,14 @@ class Accuracy(Metric):
     targets in the output's shape, class 1 is predicted where the output is above `threshold`.
     """
 
+    example: ClassVar[str] = """
+network:
+  - dense: {units: 1, activation: sigmoid, name: probability}
+training:
+  loss: squared_error
+  metrics:
+    - accuracy: {threshold: 0.5}
+"""
     threshold: float = spec_field(
         "Only for 0/1 targets: 0 suits outputs before the sigmoid, 0.5 probabilities.", default=0.0
     )
@@ -46,6 +54,7 @@ class TopK(Metric):
     Numbers equal to the label's do not push it out.
     """
 
+    example: ClassVar[str] = "top_k: 3"
     shorthand: ClassVar[str | None] = "k"
     k: int = spec_field("How many guesses count.", default=5, minimum=1)
 

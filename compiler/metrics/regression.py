@@ -18,6 +18,11 @@ from .problem import check_numbers, count, total
 class MeanAbsoluteError(Metric):
     """Mean absolute error, mean |output − target|."""
 
+    example: ClassVar[str] = """
+training:
+  loss: squared_error
+  metrics: [mae]
+"""
     goal: ClassVar[Literal["min", "max"]] = "min"
 
     def check(self, output: TensorType, target: TensorType) -> None:
@@ -32,6 +37,11 @@ class MeanAbsoluteError(Metric):
 class RootMeanSquaredError(Metric):
     """Root of the mean squared error, √ mean (output − target)²."""
 
+    example: ClassVar[str] = """
+training:
+  loss: squared_error
+  metrics: [rmse]
+"""
     finalize: ClassVar[Finalize] = "root_ratio"
     goal: ClassVar[Literal["min", "max"]] = "min"
 
@@ -51,6 +61,11 @@ class R2(Metric):
     Several outputs are pooled. The sums are float64: Σ(y − ȳ)² is Σy² − (Σy)²/n, which cancels.
     """
 
+    example: ClassVar[str] = """
+training:
+  loss: squared_error
+  metrics: [r2]
+"""
     finalize: ClassVar[Finalize] = "r2"
 
     def check(self, output: TensorType, target: TensorType) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from netwright.schema import spec_field
 
@@ -29,6 +30,7 @@ class Adadelta(Optimizer):
     cancel in the ratio and cost no pass over the numbers.
     """
 
+    example: ClassVar[str] = "adadelta: {rho: 0.95}"
     learning_rate: float | Schedule = spec_field(LEARNING_RATE, default=1.0, exclusive_minimum=0)
     rho: float = decay_field("ρ, the weight of the past in both averages.", 0.9)
     epsilon: float = epsilon_field(1e-6)

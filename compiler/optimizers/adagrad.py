@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from netwright.schema import spec_field
 
@@ -25,6 +26,7 @@ class Adagrad(Optimizer):
     Stochastic Optimization, JMLR 2011. State per parameter: `square_sum`.
     """
 
+    example: ClassVar[str] = "adagrad: {learning_rate: 0.05}"
     learning_rate: float | Schedule = spec_field(LEARNING_RATE, default=0.01, exclusive_minimum=0)
     epsilon: float = epsilon_field(1e-10)
     initial_accumulator: float = spec_field("The first value of s.", default=0.0, minimum=0)

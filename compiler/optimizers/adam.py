@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from netwright.schema import spec_field
 
@@ -56,6 +57,8 @@ class Adam(_Adam):
     factors go into the rate, and a step takes ten passes over the numbers instead of twelve.
     """
 
+    example: ClassVar[str] = "adam: {learning_rate: 2e-3}"
+
     def update(
         self, parameter: Value, gradient: Value, slots: Mapping[str, Value], rate: Value, step: Value
     ) -> tuple[Value, Mapping[str, Value]]:
@@ -71,6 +74,7 @@ class AdamW(_Adam):
     State per parameter as for `adam`.
     """
 
+    example: ClassVar[str] = "adamw: {learning_rate: {cosine: 1e-3}, weight_decay: 0.05}"
     weight_decay: float = spec_field("Pull of every parameter toward 0.", default=0.01, minimum=0)
 
     def update(

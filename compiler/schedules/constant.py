@@ -16,6 +16,7 @@ from .base import Horizon, Schedule
 class ConstantRate(Schedule):
     """The same learning rate at every step; the long form of writing the number."""
 
+    example: ClassVar[str] = "constant: 0.01"
     shorthand: ClassVar[str | None] = "value"
     value: float = spec_field("The learning rate.", exclusive_minimum=0)
 

@@ -25,6 +25,7 @@ class Cosine(Schedule):
     given. Loshchilov and Hutter, SGDR, ICLR 2017; warm-up as in Goyal et al. 2017.
     """
 
+    example: ClassVar[str] = "cosine: {peak: 0.1, final: 1e-4, warmup_epochs: 2}"
     shorthand: ClassVar[str | None] = "peak"
     peak: float = spec_field("The highest learning rate.", exclusive_minimum=0)
     final: float = spec_field("The learning rate at the end.", default=0.0, minimum=0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from netwright.schema import spec_field
 
@@ -18,6 +19,7 @@ from .length import only_one, steps_of_epochs
 class StepDecay(Schedule):
     """initial · factor^⌊step / interval⌋: the rate falls by `factor` after each `every_epochs` or `every_steps`."""
 
+    example: ClassVar[str] = "step: {initial: 0.1, factor: 0.5, every_epochs: 10}"
     initial: float = spec_field("The learning rate at the start.", exclusive_minimum=0)
     factor: float = spec_field("What the rate is multiplied by.", default=0.1, exclusive_minimum=0)
     every_epochs: float | None = spec_field("The interval in epochs.", default=None, exclusive_minimum=0)
