@@ -51,7 +51,7 @@ def network_of(bundle: Bundle) -> Network:
 
 
 def detail_of(layer: Described) -> str:
-    """What a person chose about a layer: `relu, rate 0.2`. Defaults, initializers and sizes the shape says are left out.
+    """What a person chose about a layer: `relu, rate 0.2`; no defaults, no initializers, no sizes that the shape says.
 
     A choice of a kind (an activation) is its name; other fields are `name value`.
     """

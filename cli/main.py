@@ -17,6 +17,7 @@ from click.exceptions import Exit
 
 from . import compile as compile_
 from . import evaluate, fetch, list_, predict, schema, show, train, validate
+from . import report as report_
 from .failures import INTERRUPTED, READER_GONE, report
 
 
@@ -67,7 +68,7 @@ def app() -> None:
     """
 
 
-for verb in (list_, validate, show, compile_, train, evaluate, predict, schema, fetch):
+for verb in (list_, validate, show, compile_, train, evaluate, predict, report_, schema, fetch):
     app.add_command(verb.command)
 
 

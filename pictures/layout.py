@@ -5,7 +5,6 @@ It is told no text at all, so nothing that a spec says can reach its language, a
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -141,4 +140,4 @@ def _numbers(text: str) -> list[float]:
 def pairs(points: Sequence[Point]) -> Iterator[tuple[Point, Point, Point]]:
     """The control points after the first, three a curve."""
     rest = iter(points[1:])
-    return iter(itertools.zip_longest(rest, rest, rest))  # type: ignore[arg-type]  # Graphviz gives 3n + 1
+    return zip(rest, rest, rest, strict=True)

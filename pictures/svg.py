@@ -12,7 +12,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 from .families import PALETTE
 from .fold import Box, Folded, Frame, fold
 from .layout import Line, Placed, pairs, place
-from .network import Network, Port, Shape, count_text, shape_text
+from .network import Network, Port, count_text, shape_text
 from .text import fit, printable, width
 
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
@@ -56,9 +56,7 @@ class _Drawing:
             **{name: _box_size(box) for name, box in self.boxes.items()},
             **{key: _end_size(output.name, shape_text(output.shape)) for key, output in self.outputs.items()},
         }
-        returned = [
-            (self.folded.holder.get(output.source, output.source), key) for key, output in self.outputs.items()
-        ]
+        returned = [(self.folded.holder.get(output.source, output.source), key) for key, output in self.outputs.items()]
         frames = list(_frames(self.folded.root))
         titles = {frame.name: (width(_frame_title(frame), SMALL), LINE_HEIGHT) for frame in frames}
         placed = place(sizes, [*self.folded.lines, *returned], self.folded.root, titles)
