@@ -181,7 +181,7 @@ def _manifest(spec: Spec, target: Target, built: Graphs) -> dict[str, Any]:
         "opset": OPSET,
         "graphs": {name: _graph_entry(name, graph, built) for name, graph in built.graphs.items()},
         "state": [_state_entry(state) for state in built.state.values()],
-        "features": [_column_entry(value, columns) for value in built.forward.features.values()],
+        "features": [_feature_entry(value, columns, built) for value in built.forward.features.values()],
         "targets": [{**_column_entry(item.value, columns), "classes": item.classes} for item in built.targets.values()],
         "outputs": [
             {"name": name, "dtype": str(value.dtype), "shape": list(_dims(value.shape[1:]))}
@@ -255,6 +255,11 @@ def _column_entry(value: Value, columns: Mapping[str, str]) -> dict[str, Any]:
         "shape": list(_dims(value.shape[1:])),
         "column": columns.get(value.name, value.name),
     }
+
+
+def _feature_entry(value: Value, columns: Mapping[str, str], built: Graphs) -> dict[str, Any]:
+    limit = built.forward.limits.get(value.name)
+    return _column_entry(value, columns) | ({} if limit is None else {"limit": limit})
 
 
 def _metric_entries(training: TrainingSettings, built: Graphs) -> list[dict[str, Any]]:

@@ -29,6 +29,8 @@ class Forward:
     outputs: dict[str, Value]
     statistics: dict[str, Value] = field(default_factory=dict)
     """State name -> its value after this step."""
+    limits: dict[str, int] = field(default_factory=dict)
+    """Feature name -> n, where a layer that reads it allows only 0 … n − 1 (rows of an embedding)."""
 
 
 @dataclass
@@ -136,9 +138,16 @@ class _Builder:
             with scope(entry.name, entry.origin):
                 self.forward.values[entry.name] = owner.layer.build(context, *inputs)
             self.entries[entry.name] = owner
+            self.note_limit(entry.from_, owner.layer.index_limit)
         except BuildError as error:
             message = f"{error.message}\n  shapes: {self.trail(entry)}"
             self.diagnostics.append(Diagnostic(self.spec.origin_of(entry.path + error.path), message, error.hint))
+
+    def note_limit(self, names: Sequence[str], limit: int | None) -> None:
+        """Remember what a layer allows in the features it reads; of several limits the smallest holds."""
+        for name in names:
+            if limit is not None and name in self.forward.features:
+                self.forward.limits[name] = min(limit, self.forward.limits.get(name, limit))
 
     def owner(self, entry: LayerEntry) -> LayerEntry:
         """The entry whose parameters the layer uses: itself, or the earlier layer that a shared one names."""

@@ -4,6 +4,7 @@ from . import activations
 from .base import Activation, Layer, LayerContext
 from .dense import Dense
 from .dropout import Dropout
+from .embedding import Embedding
 from .expression import Expression
 from .flatten import Flatten
 from .layer_norm import LayerNorm
@@ -19,6 +20,7 @@ __all__ = [
     "Constant",
     "Dense",
     "Dropout",
+    "Embedding",
     "Expression",
     "Flatten",
     "Layer",

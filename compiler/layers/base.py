@@ -62,6 +62,11 @@ class Layer(Described):
         del arguments
         return None
 
+    @property
+    def index_limit(self) -> int | None:
+        """For a layer that looks its input up: the whole numbers 0 … limit − 1 are allowed. None for any other layer."""
+        return None
+
     @abstractmethod
     def build(self, context: LayerContext, *inputs: Value) -> Value:
         """The layer's output. Raises BuildError for inputs that do not fit; the network adds the place."""

@@ -77,7 +77,7 @@ def _training_graphs(
     counters = declare_counters(variables)
     learning = build_forward(spec, variables, random_counter=counters.random_counter)
     objective = build_objective(spec, training, learning, targets, regularized)
-    by_parameter = _gradients(objective.loss, {state.name: variables.values[state.name] for state in trained})
+    by_parameter = _gradients(objective.descended, {state.name: variables.values[state.name] for state in trained})
     declare_slots(training, [variables.declared[name] for name in by_parameter], variables)
 
     following = dict(variables.values)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from ..errors import BuildError, Diagnostic, SpecError
 from ..ir import DType, TensorType, Value, graph_input, op, scope
 from ..network import Forward
+from ..optimizers import ProximalOptimizer
 from ..regularization import penalty
 from ..spec.model import Spec
 from ..spec.settings import LossEntry, MetricEntry, TrainingSettings
@@ -27,6 +28,13 @@ class Objective:
 
     loss: Value
     metrics: dict[str, Mapping[str, Value]] = field(default_factory=dict)
+    differentiable: Value | None = None
+    """The loss without the L1 penalty, for an optimizer that handles the penalty itself; otherwise None."""
+
+    @property
+    def descended(self) -> Value:
+        """What the gradients are those of."""
+        return self.loss if self.differentiable is None else self.differentiable
 
 
 def declare_targets(spec: Spec, training: TrainingSettings, forward: Forward) -> dict[str, Target]:
@@ -74,7 +82,10 @@ def build_objective(
     settings = training.regularization
     with scope("regularization", training.origin):
         extra = penalty(regularized, settings.l1, settings.l2)
+        smooth = penalty(regularized, 0.0, settings.l2)
     objective = Objective(loss if extra is None else loss + extra)
+    if isinstance(training.optimizer.optimizer, ProximalOptimizer):
+        objective.differentiable = loss if smooth is None else loss + smooth
     for metric in training.metrics:
         output = forward.values[metric.from_]
         try:

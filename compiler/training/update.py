@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ..errors import BuildError, Diagnostic, SpecError
 from ..initializers.constant import Constant
 from ..ir import DType, Value, constant, op, scope
+from ..optimizers import ProximalOptimizer
 from ..schedules.base import Horizon, Schedule
 from ..spec.model import Spec
 from ..spec.settings import TrainingSettings
@@ -71,7 +72,12 @@ def build_update(
     for name, gradient in gradients.items():
         slots = {slot: variables.values[slot_name(name, slot)] for slot in optimizer.slots()}
         with scope(f"optimizer/{name}", training.optimizer.origin):
-            parameter, next_slots = optimizer.update(variables.values[name], gradient, slots, rate, number)
+            current = variables.values[name]
+            if isinstance(optimizer, ProximalOptimizer):
+                l1 = training.regularization.l1 if variables.declared[name].regularized else 0.0
+                parameter, next_slots = optimizer.proximal_update(current, gradient, slots, rate, number, l1=l1)
+            else:
+                parameter, next_slots = optimizer.update(current, gradient, slots, rate, number)
         following[name] = parameter
         following.update({slot_name(name, slot): value for slot, value in next_slots.items()})
     following[STEP] = counters.step + 1

@@ -13,7 +13,8 @@ from netwright.compiler.losses import Loss
 from support.running import BATCH, batch_input, run
 
 LABEL_LOSSES = ["categorical_cross_entropy", "negative_log_likelihood"]
-NUMBER_LOSSES = [kind for kind in Loss.registry if kind not in LABEL_LOSSES]
+GAUSSIAN = "gaussian_negative_log_likelihood"
+NUMBER_LOSSES = [kind for kind in Loss.registry if kind not in (*LABEL_LOSSES, GAUSSIAN)]
 
 
 def output(*dims: Dim, dtype: DType = DType.float32) -> TensorType:
@@ -36,7 +37,9 @@ def test_labels_are_integers_without_the_class_axis(kind: str) -> None:
 
 def test_default_targets() -> None:
     targets = {kind: Loss.registry[kind].default_target for kind in Loss.registry}
-    assert {kind for kind, name in targets.items() if name == "target"} == {"squared_error", "absolute_error", "huber"}
+    assert {kind for kind, name in targets.items() if name == "target"} == {
+        *("squared_error", "absolute_error", "huber", GAUSSIAN)
+    }
     assert set(targets.values()) == {"target", "label"}
 
 
@@ -74,6 +77,25 @@ def test_outputs_without_classes_are_refused(kind: str, given: TensorType, messa
     assert (caught.value.message, caught.value.hint) == (message, hint)
 
 
+def test_means_and_log_variances_stand_side_by_side() -> None:
+    loss = Loss.registry.build(GAUSSIAN)
+    assert loss.target_type(output(symbol("time"), 6)) == output(symbol("time"), 3)
+    assert loss.classes(output(6)) is None
+    mean_and_log_variance = np.array([[1.0, np.log(4)]], np.float32)
+    expected = 0.5 * (np.log(4) + 3**2 / 4)
+    np.testing.assert_allclose(elements(GAUSSIAN, mean_and_log_variance, np.float32([[-2]])), [[expected]], rtol=1e-6)
+
+
+@pytest.mark.parametrize("given", [output(3), output(), output(symbol("time"))])
+def test_an_output_without_pairs_of_mean_and_log_variance_is_refused(given: TensorType) -> None:
+    with pytest.raises(BuildError) as caught:
+        Loss.registry.build(GAUSSIAN).target_type(given)
+    assert caught.value.message == (
+        f"needs an output with a last axis of even size, means and then log-variances, received {given}"
+    )
+    assert caught.value.hint == "join the two with `concat: {from: [mean, log_variance]}`"
+
+
 def elements(entry: Any, output: Array, target: Array) -> Array:
     z, y = batch_input("z", output), batch_input("y", target)
     return run([Loss.registry.build(entry).elements(z, y)], {z: output, y: target})[0]
@@ -86,6 +108,8 @@ def test_values_by_hand() -> None:
     assert elements({"huber": 2}, z, y).tolist() == [[0.5], [6]]
     assert elements("hinge", z, y).tolist() == [[0], [4]]
     assert elements("hinge", z, -y).tolist() == elements("hinge", z, 0 * y).tolist() == [[3], [0]]
+    assert elements("perceptron", z, y).tolist() == [[0], [3]]
+    assert elements("perceptron", z, -y).tolist() == elements("perceptron", z, 0 * y).tolist() == [[2], [0]]
     logits, labels = np.log(np.array([[0.5, 0.25, 0.25]], np.float32)), np.array([1])
     np.testing.assert_allclose(elements("categorical_cross_entropy", logits, labels), [np.log(4)], rtol=1e-6)
     np.testing.assert_allclose(elements("negative_log_likelihood", logits, labels), [np.log(4)], rtol=1e-6)

@@ -31,14 +31,35 @@ class Case:
     shapes: tuple[tuple[int, ...], ...] = ((4, 5),)
     differentiable: bool = True
     dtype: str = "float32"
+    indices: int = 0
+    """The inputs are whole numbers from 0 to one less than this, without a gradient; 0: they are floats."""
 
     def inputs(self) -> list[Array]:
         random = np.random.default_rng(1)
+        if self.indices:
+            return [random.integers(0, self.indices, shape).astype(self.dtype) for shape in self.shapes]
         return [random.uniform(-3, 3, shape).astype(self.dtype) for shape in self.shapes]
 
 
 def activation(entry: Any, expected: Callable[[Any], Any], **settings: Any) -> Case:
     return Case(Layer.registry.build(entry), lambda p, x: expected(x), **settings)
+
+
+def lookup(p: Any, x: Any) -> Any:
+    return F.embedding(x, p["weight"])
+
+
+GIVEN = [1.0, 2.0, 3.0, 4.0, 1.0]  # a deviation of 0 divides by 1
+CUBE = ((4, 3, 5),)
+
+
+def spread(x: Any) -> Any:
+    return torch.where(x > 0, x, 1.0)
+
+
+def one_hot(x: Any) -> Any:
+    """Numbers that are no class are all 0."""
+    return (x[..., None] == torch.arange(3)).float()
 
 
 PAIR = ((4, 5), (4, 5))
@@ -101,6 +122,10 @@ CASES = {
         Case(layers.Concat(), lambda p, x, y: torch.cat([x, y], -1), ((2, 3), (2, 4))),
         Case(layers.Concat(axis=1), lambda p, *xs: torch.cat(xs, 1), ((2, 3, 4), (2, 1, 4), (2, 2, 4))),
     ],
+    "embedding": [
+        Case(layers.Embedding(vocabulary=7, units=3), lookup, ((4, 5),), dtype="int64", indices=7),
+        Case(layers.Embedding(vocabulary=300, units=2), lookup, ((6,),), dtype="int32", indices=300),
+    ],
     "expression": [
         Case(layers.Expression(formula="a * b + 1"), lambda p, a, b: a * b + 1, ((4, 5), (4, 5))),
         Case(
@@ -114,6 +139,22 @@ CASES = {
     "parameter": [Case(layers.Parameter(shape=(2, 3)), lambda p: p["value"] * 1, ())],
     "constant": [
         Case(layers.Constant(values=[[1, -2]]), lambda p: torch.tensor([[1.0, -2.0]]), (), differentiable=False)
+    ],
+    "normalize": [
+        Case(layers.Normalize(), lambda p, x: (x - p["mean"]) / spread(p["deviation"])),
+        Case(layers.Normalize(per="all"), lambda p, x: (x - p["mean"]) / spread(p["deviation"]), ((4, 3, 5),)),
+        Case(layers.Normalize(mean=2, deviation=[1, 2, 3, 4, 0]), lambda p, x: (x - 2) / torch.tensor(GIVEN)),
+    ],
+    "min_max": [
+        Case(layers.MinMax(), lambda p, x: (x - p["minimum"]) / spread(p["maximum"] - p["minimum"])),
+        Case(layers.MinMax(minimum=-3, maximum=3, low=-1), lambda p, x: x / 3),
+        Case(layers.MinMax(per="channel", high=255, minimum=0), lambda p, x: 255 * x / spread(p["maximum"]), CUBE),
+    ],
+    "rescale": [Case(layers.Rescale(scale=0.5, offset=1), lambda p, x: x / 2 + 1)],
+    "cast": [Case(layers.Cast(), lambda p, x: x * 1)],
+    "one_hot": [
+        Case(layers.OneHot(classes=3), lambda p, x: one_hot(x), ((4,),), differentiable=False, dtype="int64"),
+        Case(layers.OneHot(classes=3), lambda p, x: one_hot(x), ((4, 2),), differentiable=False, dtype="int32"),
     ],
     "dropout": [Case(layers.Dropout(rate=0.5), lambda p, x: x * 1)],  # while training: tests/layers/test_dropout.py
     "layer_norm": [
@@ -142,12 +183,12 @@ def test_output_and_gradients_are_those_of_pytorch(case: Case) -> None:
     output = case.layer.build(context, *inputs)
     parameters = context.random_values()
 
-    torch_inputs = [torch.tensor(array, requires_grad=True) for array in arrays]
+    torch_inputs = [torch.tensor(array, requires_grad=not case.indices) for array in arrays]
     torch_parameters = {name: torch.tensor(array, requires_grad=True) for name, array in parameters.items()}
     expected = case.expected(torch_parameters, *torch_inputs)
     dy = np.random.default_rng(2).uniform(0.5, 1.5, expected.shape).astype(np.float32)
 
-    wrt = [*inputs, *context.values.values()]
+    wrt = [*([] if case.indices else inputs), *context.values.values()]
     seed = batch_input("dy", dy) if inputs else fixed_input("dy", dy)
     found = gradients([output], wrt, [seed])
     if not case.differentiable:
@@ -160,5 +201,6 @@ def test_output_and_gradients_are_those_of_pytorch(case: Case) -> None:
     np.testing.assert_allclose(y, expected.detach().numpy(), rtol=1e-5, atol=1e-6, strict=True)
     if case.differentiable:
         expected.backward(torch.tensor(dy))
-        for value, dx, x in zip(wrt, dxs, [*torch_inputs, *torch_parameters.values()], strict=True):
+        torch_wrt = [*([] if case.indices else torch_inputs), *torch_parameters.values()]
+        for value, dx, x in zip(wrt, dxs, torch_wrt, strict=True):
             np.testing.assert_allclose(dx, x.grad.numpy(), rtol=1e-5, atol=1e-5, strict=True, err_msg=value.name)

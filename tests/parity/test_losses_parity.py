@@ -27,18 +27,24 @@ class Case:
     shape: tuple[int, ...] = (6, 3)
     scale: float = 3.0
     target: str = "numbers"
+    halves: bool = False
+    """The target has half as many numbers as the output."""
 
     def arrays(self) -> tuple[Array, Array]:
         random = np.random.default_rng(3)
         output = (random.normal(size=self.shape) * self.scale).astype(np.float32)
         targets: dict[str, Callable[[], Array]] = {
-            "numbers": lambda: random.normal(size=self.shape).astype(np.float32),
+            "numbers": lambda: random.normal(size=self.target_shape()).astype(np.float32),
             "shares": lambda: random.uniform(0, 1, self.shape).astype(np.float32),
             "binary": lambda: random.integers(0, 2, self.shape).astype(np.float32),
             "signs": lambda: random.choice([-1, 1], self.shape).astype(np.float32),
             "labels": lambda: random.integers(0, self.shape[-1], self.shape[:-1]),
         }
         return output, targets[self.target]()
+
+
+    def target_shape(self) -> tuple[int, ...]:
+        return (*self.shape[:-1], self.shape[-1] // 2) if self.halves else self.shape
 
 
 def channels_first(output: Any) -> Any:
@@ -52,6 +58,15 @@ def cross_entropy(z: Any, y: Any) -> Any:
 
 def bce(z: Any, y: Any) -> Any:
     return F.binary_cross_entropy_with_logits(z, y, reduction="none")
+
+
+def perceptron(z: Any, s: Any) -> Any:
+    return torch.where(s * z <= 0, -s * z, torch.zeros(()))
+
+
+def gaussian(z: Any, y: Any) -> Any:
+    mean, log_variance = z.chunk(2, -1)
+    return F.gaussian_nll_loss(mean, y, log_variance.exp(), eps=1e-30, reduction="none")
 
 
 CASES = {
@@ -73,6 +88,15 @@ CASES = {
     "hinge": [
         Case(losses.Hinge(), lambda z, y: F.relu(1 - y * z), target="signs"),
         Case(losses.Hinge(margin=0.5), lambda z, y: F.relu(0.5 - (2 * y - 1) * z), target="binary"),
+    ],
+    "perceptron": [
+        Case(losses.Perceptron(), perceptron, target="signs"),
+        Case(losses.Perceptron(), lambda z, y: perceptron(z, 2 * y - 1), (5, 1), target="binary"),
+        Case(losses.Perceptron(), perceptron, scale=0, target="signs"),  # 0 is a mistake, and has a gradient
+    ],
+    "gaussian_negative_log_likelihood": [
+        Case(losses.GaussianNegativeLogLikelihood(), gaussian, (6, 2), halves=True),
+        Case(losses.GaussianNegativeLogLikelihood(), gaussian, (2, 4, 6), scale=1, halves=True),
     ],
     "categorical_cross_entropy": [
         Case(losses.CategoricalCrossEntropy(), cross_entropy, target="labels"),

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 from netwright.compiler import optimizers
 from netwright.compiler.ir import Array
-from netwright.compiler.optimizers import Optimizer
+from netwright.compiler.optimizers import Optimizer, ProximalOptimizer
 from support.pytorch import import_torch
 from support.running import Program, fixed_input
 
 torch = import_torch()
+F = torch.nn.functional
 
 UPDATES = 20
 SHAPE = (7, 5)
@@ -26,6 +27,8 @@ class Case:
     expected: Callable[[list[Any]], Any]
     """Makes torch's optimizer; the rate is set by the test before each update."""
     rate: float = 0.01
+    l1: float = 0.0
+    """For optimizers that handle the penalty themselves."""
     gradients: str = "random"
 
     def gradient(self, number: int) -> Array:
@@ -38,6 +41,27 @@ def sgd(**settings: Any) -> Callable[[list[Any]], Any]:
     return lambda parameters: torch.optim.SGD(parameters, **settings)
 
 
+class TorchProximalGradient(torch.optim.SGD):  # type: ignore[misc, name-defined]
+    """PyTorch has none: its own SGD step, then its own soft threshold, then FISTA's look ahead."""
+
+    def __init__(self, parameters: list[Any], l1: float, accelerated: bool = False) -> None:
+        super().__init__(parameters)
+        self.l1, self.accelerated = l1, accelerated
+        self.previous = torch.zeros_like(parameters[0])
+        self.number = 0
+
+    def step(self) -> None:
+        (group,) = self.param_groups
+        (parameter,) = group["params"]
+        super().step()
+        self.number += 1
+        with torch.no_grad():
+            point = F.softshrink(parameter, group["lr"] * self.l1)
+            ahead = (self.number - 1) / (self.number + 3) if self.accelerated else 0.0
+            parameter.copy_(point + ahead * (point - self.previous))
+            self.previous = point
+
+
 CASES = {
     "sgd": [
         Case(optimizers.SGD(), sgd()),
@@ -47,6 +71,14 @@ CASES = {
             optimizers.SGD(momentum=0.8, nesterov=True, weight_decay=0.1),
             sgd(momentum=0.8, nesterov=True, weight_decay=0.1),
         ),
+    ],
+    "proximal_gradient": [
+        Case(optimizers.ProximalGradient(), sgd()),
+        Case(optimizers.ProximalGradient(), lambda p: TorchProximalGradient(p, 2.0), l1=2.0, gradients="constant"),
+        Case(
+            optimizers.ProximalGradient(accelerated=True), lambda p: TorchProximalGradient(p, 2.0, True), 0.1, l1=2.0
+        ),
+        Case(optimizers.ProximalGradient(accelerated=True), lambda p: TorchProximalGradient(p, 0.0, True)),
     ],
     "momentum": [Case(optimizers.Momentum(), sgd(momentum=0.9))],
     "nesterov": [Case(optimizers.Nesterov(momentum=0.7), sgd(momentum=0.7, nesterov=True))],
@@ -98,19 +130,22 @@ def test_every_optimizer_has_a_case(kind: str) -> None:
     assert CASES[kind]
 
 
-def program(optimizer: Optimizer) -> Program:
+def program(optimizer: Optimizer, l1: float) -> Program:
     """(parameter, gradient, rate, step, slots…) -> (parameter, slots…)."""
     parameter, gradient = (fixed_input(name, np.zeros(SHAPE, np.float32)) for name in ("parameter", "gradient"))
     rate, step = (fixed_input(name, np.float32(0)) for name in ("rate", "step"))
     slots = {name: fixed_input(name, np.zeros(SHAPE, np.float32)) for name in optimizer.slots()}
-    following, next_slots = optimizer.update(parameter, gradient, slots, rate, step)
+    if isinstance(optimizer, ProximalOptimizer) and l1:
+        following, next_slots = optimizer.proximal_update(parameter, gradient, slots, rate, step, l1=l1)
+    else:
+        following, next_slots = optimizer.update(parameter, gradient, slots, rate, step)
     assert list(next_slots) == list(slots)
     return Program([parameter, gradient, rate, step, *slots.values()], [following, *next_slots.values()])
 
 
 @pytest.mark.parametrize("case", all_cases())
 def test_twenty_updates_are_those_of_pytorch(case: Case) -> None:
-    update = program(case.optimizer)
+    update = program(case.optimizer, case.l1)
     start = np.random.default_rng(99).normal(size=SHAPE).astype(np.float32)
     parameter = start
     slots = [np.full(SHAPE, value, np.float32) for value in case.optimizer.slots().values()]
