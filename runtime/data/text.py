@@ -50,7 +50,7 @@ def bag_of_words(texts: Iterable[str], vocabulary: Sequence[str], binary: bool =
     rows = []
     for text in texts:
         found = [place[word] for word in words(text) if word in place]
-        rows.append(np.bincount(found, minlength=len(place)) if found else np.zeros(len(place), np.int64))
+        rows.append(np.bincount(np.array(found, np.int64), minlength=len(place)).astype(np.float32))
     counts = np.array(rows, dtype=np.float32).reshape(len(rows), len(place))
     return np.minimum(counts, 1, dtype=np.float32) if binary else counts
 
