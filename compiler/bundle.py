@@ -7,7 +7,7 @@ import math
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -34,6 +34,7 @@ FILES: Final = {
     "evaluate": "training/evaluate.onnx",
     "gradients": "training/gradients.onnx",
     "apply": "training/apply.onnx",
+    "fit": "training/fit.onnx",
 }
 
 
@@ -190,7 +191,10 @@ def _manifest(spec: Spec, target: Target, built: Graphs) -> dict[str, Any]:
         "metrics": _metric_entries(training, built) if training else [],
         "training": _training_entry(training) if training else None,
         "data": _data_entry(spec) if data else None,
-        "fitting": [],
+        "fitting": [
+            {"state": step.state, "statistic": step.statistic, "sums": list(step.outputs), "stage": step.stage}
+            for step in built.fitting
+        ],
     }
 
 
@@ -224,7 +228,7 @@ def _output_entry(graph: str, name: str, value: Value, built: Graphs) -> dict[st
         return {**entry, "role": built.state[stem].kind, "feeds": stem}
     if suffix == "gradient":
         return {**entry, "role": "gradient", "of": stem}
-    if graph == "evaluate":
+    if graph in ("evaluate", "fit"):
         return {**entry, "role": "sum"}
     return {**entry, "role": "loss" if name == "loss" else "metric"}
 
@@ -244,11 +248,11 @@ def _state_entry(state: State) -> dict[str, Any]:
         "shape": list(state.shape),
         "kind": state.kind,
         "trainable": state.trainable,
-        "origin": asdict(state.origin) if state.origin else None,
+        "origin": state.origin.as_json() if state.origin else None,
     }
 
 
-def _column_entry(value: Value, columns: Mapping[str, str]) -> dict[str, Any]:
+def _column_entry(value: Value, columns: Mapping[str, str | list[str]]) -> dict[str, Any]:
     return {
         "name": value.name,
         "dtype": str(value.dtype),
@@ -257,7 +261,7 @@ def _column_entry(value: Value, columns: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def _feature_entry(value: Value, columns: Mapping[str, str], built: Graphs) -> dict[str, Any]:
+def _feature_entry(value: Value, columns: Mapping[str, str | list[str]], built: Graphs) -> dict[str, Any]:
     limit = built.forward.limits.get(value.name)
     return _column_entry(value, columns) | ({} if limit is None else {"limit": limit})
 
@@ -303,4 +307,5 @@ def _data_entry(spec: Spec) -> dict[str, Any]:
             "stratify": split.stratify,
         },
         "shuffle": data.shuffle,
+        "balance": None if data.balance is None else {"method": data.balance.method, "by": data.balance.by},
     }

@@ -9,15 +9,25 @@ from dataclasses import dataclass, field
 
 from . import random
 from .errors import BuildError, Diagnostic, SpecError
-from .initializers import Initializer, Tied
-from .ir import DType, Shape, Value, graph_input, scope, shape_text, symbol
+from .initializers import Initializer, Ones, Tied, Zeros
+from .ir import DType, Shape, Value, graph_input, is_static, scope, shape_text, symbol
 from .layers import Layer, Shared
+from .layers.base import Statistic
 from .spec.model import Spec
 from .spec.settings import LayerEntry
 from .state import State
 from .variables import Variables
 
 BATCH = symbol("batch")
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """A statistic of a value over axes and all training examples."""
+
+    statistic: Statistic
+    of: Value
+    axes: tuple[int, ...]
 
 
 @dataclass
@@ -29,6 +39,8 @@ class Forward:
     outputs: dict[str, Value]
     statistics: dict[str, Value] = field(default_factory=dict)
     """State name -> its value after this step."""
+    fittings: dict[str, Fitting] = field(default_factory=dict)
+    """Fitted state -> what it is a statistic of."""
     limits: dict[str, int] = field(default_factory=dict)
     """Feature name -> n, where a layer that reads it allows only 0 … n − 1 (rows of an embedding)."""
 
@@ -41,6 +53,7 @@ class _Context:
     variables: Variables
     random_counter: Value | None
     statistics: dict[str, Value]
+    fittings: dict[str, Fitting]
 
     @property
     def training(self) -> bool:
@@ -83,6 +96,22 @@ class _Context:
     def update_statistic(self, name: str, value: Value) -> None:
         if self.training:
             self.statistics[f"{self.entry.name}/{name}"] = value
+
+    def fitted(self, name: str, statistic: Statistic, of: Value, axes: tuple[int, ...]) -> Value:
+        full = f"{self.entry.name}/{name}"
+        kept = tuple(dim for axis, dim in enumerate(of.shape) if axis not in axes)
+        if not is_static(kept):
+            raise BuildError(
+                f"'{full}' would have the shape {shape_text(kept)}, but statistics need fixed sizes",
+                "fit them `per: channel` or `per: all`",
+            )
+        shape = tuple(dim for dim in kept if isinstance(dim, int))
+        start = Ones() if statistic in ("root_mean", "maximum") else Zeros()
+        value = self.variables.declare(
+            State(full, shape, "fitted", start, trainable=False, origin=self.entry.origin)
+        )
+        self.fittings[full] = Fitting(statistic, of, axes)
+        return value
 
     def random_key(self, purpose: str = "") -> Value:
         assert self.random_counter is not None  # layers ask only while training
@@ -133,7 +162,9 @@ class _Builder:
             return
         try:
             owner = self.owner(entry)
-            context = _Context(owner, self.variables, self.random_counter, self.forward.statistics)
+            context = _Context(
+                owner, self.variables, self.random_counter, self.forward.statistics, self.forward.fittings
+            )
             _check_arity(owner.layer, len(inputs))
             with scope(entry.name, entry.origin):
                 self.forward.values[entry.name] = owner.layer.build(context, *inputs)

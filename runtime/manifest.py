@@ -65,7 +65,8 @@ class Field:
     """A feature, target or output of the model. `shape` is without the batch axis.
 
     `column` names the data's column, or several that become one vector; `labels` are what the values 0, 1 … stand for,
-    which a run learns from its data.
+    which a run learns from its data. A feature that is looked up (words for an embedding) is a whole number from 0 to
+    `limit` - 1.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Field:
     column: str | tuple[str, ...] | None = None
     classes: int | None = None
     labels: tuple[str, ...] | None = None
+    limit: int | None = None
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,19 @@ class Metric:
     finalize: str
     sums: tuple[str, ...]
     goal: str | None = None
+
+
+@dataclass(frozen=True)
+class FittingStep:
+    """A statistic that the training data give before the first step: what `fit.onnx` gives for the state, and when.
+
+    `statistic`: mean, root_mean, minimum or maximum. Later stages need the state of earlier ones.
+    """
+
+    state: str
+    statistic: str
+    sums: tuple[str, ...]
+    stage: int
 
 
 @dataclass(frozen=True)
@@ -125,4 +140,4 @@ class Manifest:
     metrics: tuple[Metric, ...] = ()
     training: TrainingPlan | None = None
     data: dict[str, Any] | None = None
-    fitting: tuple[Any, ...] = ()
+    fitting: tuple[FittingStep, ...] = ()

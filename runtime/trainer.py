@@ -21,6 +21,7 @@ from .early_stopping import EarlyStopper
 from .errors import UserError
 from .evaluator import Evaluator, Metrics
 from .export import export_weights
+from .fitting import fit
 from .initial_state import initial_state
 from .interrupt import Interrupt
 from .loop import StepLoop, StepResult
@@ -77,8 +78,6 @@ def train(
     """
     bundle = bundle if isinstance(bundle, Bundle) else load_bundle(bundle)
     plan = bundle.training_plan()
-    if bundle.manifest.fitting:
-        raise UserError(f"{bundle.folder}: this netwright cannot fit values to data", "update netwright")
     chosen = select(device)
     folder = RunFolder(run)
     checkpoint = _checkpoint_to_resume(folder, bundle, seed) if resume else None
@@ -93,7 +92,8 @@ def train(
     _check_monitor(bundle, plan, partitions)
     if checkpoint is None:
         first_seed = plan.seed if seed is None else seed
-        checkpoint = Checkpoint(initial_state(bundle, first_seed), Position(bundle.manifest.spec_sha256, first_seed))
+        state = fit(bundle, initial_state(bundle, first_seed), partitions.train)
+        checkpoint = Checkpoint(state, Position(bundle.manifest.spec_sha256, first_seed))
         bundle = folder.install(bundle)
         folder.start_afresh()
     else:

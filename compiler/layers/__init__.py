@@ -9,6 +9,7 @@ from .expression import Expression
 from .flatten import Flatten
 from .layer_norm import LayerNorm
 from .merge import Add, Concat, Multiply
+from .preprocessing import Cast, MinMax, Normalize, OneHot, Rescale
 from .reshape import Reshape
 from .shared import Shared
 from .sources import Constant, Parameter
@@ -16,6 +17,7 @@ from .sources import Constant, Parameter
 __all__ = [
     "Activation",
     "Add",
+    "Cast",
     "Concat",
     "Constant",
     "Dense",
@@ -26,8 +28,12 @@ __all__ = [
     "Layer",
     "LayerContext",
     "LayerNorm",
+    "MinMax",
     "Multiply",
+    "Normalize",
+    "OneHot",
     "Parameter",
+    "Rescale",
     "Reshape",
     "Shared",
     "activations",

@@ -5,12 +5,15 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, Literal, Protocol, TypeVar
 
 from netwright.schema import Described, Registry
 
 from ..initializers.base import Initializer
 from ..ir import DType, Value
+
+Statistic = Literal["mean", "root_mean", "minimum", "maximum"]
+"""What can be fitted: Σx/n, √(Σx/n), min x, max x."""
 
 A = TypeVar("A", bound="Activation")
 
@@ -40,6 +43,12 @@ class LayerContext(Protocol):
 
     def update_statistic(self, name: str, value: Value) -> None:
         """The statistic's value after this step; ignored unless training."""
+
+    def fitted(self, name: str, statistic: Statistic, of: Value, axes: tuple[int, ...]) -> Value:
+        """A statistic of `of` over these axes (and all training examples), called `<layer>/<name>`.
+
+        It is state that the runtime fills before training; its shape is that of `of` without the axes.
+        """
 
     def random_key(self, purpose: str = "") -> Value:
         """The random generator's scalar key for this layer, step and purpose. Only while training."""

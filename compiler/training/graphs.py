@@ -17,6 +17,7 @@ from ..spec.model import Spec
 from ..spec.settings import TrainingSettings
 from ..state import State
 from ..variables import Variables
+from .fitting import FittingStep, build_fitting
 from .objective import Objective, Target, batch_size_of, build_objective, declare_targets
 from .update import RANDOM_COUNTER, build_update, declare_counters, declare_slots
 
@@ -33,6 +34,7 @@ class Graphs:
     targets: dict[str, Target] = field(default_factory=dict)
     objective: Objective | None = None
     """Of the evaluation graph."""
+    fitting: list[FittingStep] = field(default_factory=list)
 
     @property
     def state(self) -> dict[str, State]:
@@ -41,7 +43,8 @@ class Graphs:
 
 
 def build_graphs(spec: Spec, horizon: Horizon, passes: Sequence[Pass] = PASSES) -> Graphs:
-    """All graphs that a spec allows: without a `training` section `inference` and `init`, else all six.
+    """All graphs that a spec allows: without a `training` section `inference` and `init`, else all six; and `fit` where
+    statistics are fitted to the data.
 
     A network without state and without training has nothing to initialize, hence no `init` either.
 
@@ -54,7 +57,8 @@ def build_graphs(spec: Spec, horizon: Horizon, passes: Sequence[Pass] = PASSES) 
         built = {"inference": inference}
         if variables.declared:
             built["init"] = build_init(spec, variables)
-        return Graphs(_optimized(built, passes), forward, variables)
+        fitting = _add_fitting(built, forward, variables)
+        return Graphs(_optimized(built, passes), forward, variables, fitting=fitting)
     return _training_graphs(spec, spec.training, horizon, variables, forward, inference, passes)
 
 
@@ -115,7 +119,16 @@ def _training_graphs(
             _next(applied),
         ),
     }
-    return Graphs(_optimized(built, passes), forward, variables, targets, evaluated)
+    fitting = _add_fitting(built, forward, variables)
+    return Graphs(_optimized(built, passes), forward, variables, targets, evaluated, fitting)
+
+
+def _add_fitting(graphs: dict[str, Graph], forward: Forward, variables: Variables) -> list[FittingStep]:
+    """Add the graph that fits statistics, if there are any, and return the plan."""
+    if not forward.fittings:
+        return []
+    graphs["fit"], plan = build_fitting(forward, variables)
+    return plan
 
 
 def _freeze(spec: Spec, training: TrainingSettings, variables: Variables) -> None:
@@ -160,7 +173,7 @@ def _batch_metrics(training: TrainingSettings, objective: Objective) -> dict[str
 def _sums(objective: Objective, forward: Forward) -> dict[str, Value]:
     """The evaluation outputs: the batch's mean loss weighted by its size, and the sums of each metric."""
     with scope("evaluate"):
-        weight = batch_size_of(forward)
+        weight = batch_size_of(forward) if objective.weight is None else objective.weight
         sums = {"loss.sum": objective.loss * weight, "loss.weight": weight}
     for name, parts in objective.metrics.items():
         sums.update({f"{name}.{suffix}": value for suffix, value in parts.items()})

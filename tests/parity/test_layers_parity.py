@@ -153,8 +153,8 @@ CASES = {
     "rescale": [Case(layers.Rescale(scale=0.5, offset=1), lambda p, x: x / 2 + 1)],
     "cast": [Case(layers.Cast(), lambda p, x: x * 1)],
     "one_hot": [
-        Case(layers.OneHot(classes=3), lambda p, x: one_hot(x), ((4,),), differentiable=False, dtype="int64"),
-        Case(layers.OneHot(classes=3), lambda p, x: one_hot(x), ((4, 2),), differentiable=False, dtype="int32"),
+        Case(layers.OneHot(classes=3), lambda p, x: one_hot(x), ((4,),), differentiable=False, dtype="int64", indices=4),
+        Case(layers.OneHot(classes=3), lambda p, x: one_hot(x), ((4, 2),), differentiable=False, dtype="int32", indices=4),
     ],
     "dropout": [Case(layers.Dropout(rate=0.5), lambda p, x: x * 1)],  # while training: tests/layers/test_dropout.py
     "layer_norm": [

@@ -8,6 +8,8 @@ import numpy as np
 from netwright.compiler import random
 from netwright.compiler.initializers import Initializer
 from netwright.compiler.ir import Array, DType, Value, constant, graph_input
+from netwright.compiler.layers.base import Statistic
+from netwright.compiler.network import Fitting
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class RecordingContext:
     asked: dict[str, Asked] = field(default_factory=dict)
     values: dict[str, Value] = field(default_factory=dict)
     statistics: dict[str, Value] = field(default_factory=dict)
+    fittings: dict[str, Fitting] = field(default_factory=dict)
 
     def parameter(
         self,
@@ -49,6 +52,11 @@ class RecordingContext:
 
     def update_statistic(self, name: str, value: Value) -> None:
         self.statistics[name] = value
+
+    def fitted(self, name: str, statistic: Statistic, of: Value, axes: tuple[int, ...]) -> Value:
+        self.fittings[name] = Fitting(statistic, of, axes)
+        kept = tuple(dim for axis, dim in enumerate(of.shape) if axis not in axes)
+        return self.values.setdefault(name, graph_input(name, DType.float32, kept))
 
     def random_key(self, purpose: str = "") -> Value:
         assert self.training, "layers ask for random numbers only while training"
