@@ -225,7 +225,7 @@ class Function:
     least: int = 1
     most: int = 1
     example: str = ""
-    """A use of it over the values x and y, such as `sin(x)`; its name and as many of them unless given."""
+    """A use of it over a value x; `name(x)` unless given."""
 
 
 def _unary(op_type: str, doc: str) -> Function:
@@ -239,9 +239,9 @@ FUNCTIONS: Final[dict[str, Function]] = {
     "exp": _unary("Exp", "e to the power x"),
     "grad": Function(_gradient, "grad(y, x): the gradient of y by x, example by example", 2, 2, "grad(sum(x ** 2), x)"),
     "log": _unary("Log", "the natural logarithm"),
-    "max": Function(lambda a, b: op.Max(*_alike(_number(a), _number(b))), "max(a, b), elementwise", 2, 2),
+    "max": Function(lambda a, b: op.Max(*_alike(_number(a), _number(b))), "max(a, b), elementwise", 2, 2, "max(x, 0)"),
     "mean": Function(lambda x: _average(_number(x)), "the mean over every axis but the batch"),
-    "min": Function(lambda a, b: op.Min(*_alike(_number(a), _number(b))), "min(a, b), elementwise", 2, 2),
+    "min": Function(lambda a, b: op.Min(*_alike(_number(a), _number(b))), "min(a, b), elementwise", 2, 2, "min(x, 1)"),
     "relu": _unary("Relu", "max(x, 0)"),
     "sigmoid": _unary("Sigmoid", "1 / (1 + e^-x)"),
     "sign": _unary("Sign", "-1, 0 or 1"),

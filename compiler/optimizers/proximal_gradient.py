@@ -37,6 +37,7 @@ class ProximalGradient(ProximalOptimizer):
 
     example: ClassVar[str] = """
 training:
+  loss: squared_error
   optimizer: {proximal_gradient: {learning_rate: 0.1, accelerated: true}}
   regularization: {l1: 0.01}
 """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from netwright.schema import spec_field
 
@@ -29,6 +29,12 @@ class Csv(TableSource):
     Larger files than memory belong into Parquet. Needs `netwright[data]`.
     """
 
+    example: ClassVar[str] = """
+csv:
+  path: passengers.csv
+  missing: {age: mean, deck: drop}
+  categories: [deck, sex]
+"""
     delimiter: str | None = spec_field(
         "Between values (default: a tab for `.tsv` and `.tab`, else a comma).", default=None
     )

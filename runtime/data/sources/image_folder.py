@@ -30,6 +30,7 @@ class ImageFolder(DataSource):
     use. Needs `netwright[images]`.
     """
 
+    example: ClassVar[str] = "image_folder: {path: pets, size: [64, 64], fit: crop}"
     shorthand: ClassVar[str | None] = None
 
     path: str = spec_field("The folder, relative to the spec's.")

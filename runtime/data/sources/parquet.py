@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from netwright.schema import spec_field
 
@@ -29,6 +29,7 @@ class Parquet(TableSource):
     each block. Needs `netwright[data]`.
     """
 
+    example: ClassVar[str] = "parquet: {path: taxi.parquet, stream: true}"
     stream: bool | None = spec_field(
         "Read block by block (true) or all at once (false); by default block by block above 256 MiB.",
         default=None,

@@ -22,6 +22,7 @@ class TextFolder(DataSource):
     (int64). A byte-order mark is skipped, line ends become those of Unix.
     """
 
+    example: ClassVar[str] = "text_folder: {path: mail, encoding: latin-1}"
     shorthand: ClassVar[str | None] = "path"
 
     path: str = spec_field("The folder, relative to the spec's.")

@@ -28,6 +28,7 @@ class TextLines(DataSource):
     of their own: then line n belongs to label n. A byte-order mark is skipped. Paths are relative to the spec's folder.
     """
 
+    example: ClassVar[str] = 'text_lines: {path: reviews.tsv, label_end: "\\t"}'
     shorthand: ClassVar[str | None] = "path"
 
     path: str = spec_field("The file with the training texts, or all texts when `split` divides them.")
