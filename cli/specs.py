@@ -92,4 +92,12 @@ def _rows_for_schedule(loaded: LoadedSpec) -> int | None:
     settings = vars(training.optimizer.optimizer).values()
     if not any(isinstance(value, Schedule) for value in settings):
         return None
-    return training_rows({"source": data.source, "split": vars(data.split)}, loaded.base)
+    names = [*(given.name for given in loaded.spec.inputs), *loaded.spec.columns_of_losses]
+    found = [data.columns.get(name, name) for name in names]
+    columns = [column for each in found for column in ([each] if isinstance(each, str) else each)]
+    balance = None
+    if data.balance is not None:
+        by = data.balance.by or loaded.spec.targets[0]
+        balance = {"method": data.balance.method, "column": data.columns.get(by, by)}
+    plan = {"source": data.source, "split": vars(data.split), "balance": balance}
+    return training_rows(plan, loaded.base, columns)

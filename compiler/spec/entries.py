@@ -53,7 +53,7 @@ class Entry:
 
 
 LAYER_CONNECTIONS = ("name", "from")
-LOSS_CONNECTIONS = ("from", "target", "weight")
+LOSS_CONNECTIONS = ("from", "target", "weight", "class_weights", "sample_weight")
 METRIC_CONNECTIONS = ("name", "from", "target")
 
 
@@ -84,6 +84,12 @@ def target_of(loss: Entry, losses: Registry[Any]) -> str | None:
         given = loss.connections["target"]
         return given if isinstance(given, str) else None
     return str(losses[loss.kind].default_target) if loss.kind in losses else None
+
+
+def sample_weight_of(loss: Entry) -> str | None:
+    """The column that weighs a loss's examples, if one is given legibly."""
+    given = loss.connections.get("sample_weight")
+    return given if isinstance(given, str) else None
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from .entries import (
     read_entries,
     read_entry,
     read_outputs,
+    sample_weight_of,
     target_of,
 )
 from .loader import read_file, read_text
@@ -97,6 +98,13 @@ class Spec:
         inputs = {i.name for i in self.inputs}
         losses = self.training.loss if self.training else ()
         return tuple(dict.fromkeys(loss.target for loss in losses if loss.target not in inputs))
+
+    @property
+    def columns_of_losses(self) -> tuple[str, ...]:
+        """What the data give besides the inputs: targets, then sample weights, each once."""
+        losses = self.training.loss if self.training else ()
+        weights = (loss.sample_weight for loss in losses if loss.sample_weight is not None)
+        return tuple(dict.fromkeys((*self.targets, *weights)))
 
 
 def load(
@@ -202,7 +210,9 @@ class _Builder:
         outputs = read_outputs(self._tree.get("outputs"))
         own = [entry for output in outputs for entry in output.entries]
         entries = [entry for entry in [*network, *own] if entry is not None]
-        targets = [target_of(loss, self._families.losses) for loss in self._entries("loss", LOSS_CONNECTIONS)]
+        losses = self._entries("loss", LOSS_CONNECTIONS)
+        targets = [target_of(loss, self._families.losses) for loss in losses]
+        targets += [name for name in map(sample_weight_of, losses) if name is not None]
         names = name_layers(entries, {*inputs, *map(str, targets), *(o.name for o in outputs), *RESERVED})
         named = iter([(entry, str(name)) for entry, name in zip(entries, names, strict=True)])
 
@@ -256,6 +266,10 @@ class _Builder:
             weight=float(entry.connections.get("weight", 1.0)),
             origin=self._origin(entry.path),
             path=entry.path,
+            class_weights=tuple(map(float, entry.connections["class_weights"]))
+            if "class_weights" in entry.connections
+            else None,
+            sample_weight=sample_weight_of(entry),
         )
 
     def _metric(self, entry: Entry, losses: tuple[LossEntry, ...], values: Mapping[str, str]) -> MetricEntry:

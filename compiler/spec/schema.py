@@ -126,11 +126,27 @@ def _common_fields(families: Families) -> dict[str, dict[str, dict[str, Any]]]:
         "description": "What it compares with: a column of the data, or an input (default: that of its kind).",
     }
     weight = {"type": "number", "exclusiveMinimum": 0, "default": 1, "description": "Its share in the total loss."}
+    class_weights = {
+        "type": "array",
+        "items": {"type": "number", "minimum": 0},
+        "minItems": 2,
+        "description": "How much the examples of each class count (default: all 1); the loss is the weighted mean.",
+    }
+    sample_weight = {
+        **NAME,
+        "description": "A column of the data that says how much each example counts; the loss is the weighted mean.",
+    }
     followed = {**REFERENCE, "description": "The value it judges (default: that of the loss with the same target)."}
     followed_target = {**NAME, "description": "What it compares with (default: the target of the loss)."}
     reported = {**NAME, "description": "The name it is reported by (default: that of its kind)."}
     return {
         families.layers.family: {"name": name, "from": source},
-        families.losses.family: {"from": judged, "target": target, "weight": weight},
+        families.losses.family: {
+            "from": judged,
+            "target": target,
+            "weight": weight,
+            "class_weights": class_weights,
+            "sample_weight": sample_weight,
+        },
         families.metrics.family: {"from": followed, "target": followed_target, "name": reported},
     }

@@ -17,6 +17,7 @@ from .entries import (
     name_layers,
     read_entries,
     read_outputs,
+    sample_weight_of,
     target_of,
 )
 from .positions import Path, Positions
@@ -61,7 +62,9 @@ class _Checker:
         self._targets = list(dict.fromkeys(target for target in targets if target is not None))
 
         own = [entry for output in self._outputs for entry in output.entries]
-        taken = {*self._inputs, *self._targets, *(o.name for o in self._outputs), *RESERVED}
+        weighing = [sample_weight_of(loss) for loss in self._losses]
+        self._sample_weights = list(dict.fromkeys(name for name in weighing if name is not None))
+        taken = {*self._inputs, *self._targets, *self._sample_weights, *(o.name for o in self._outputs), *RESERVED}
         names = name_layers([*self._network, *own], taken)
         self._network_names, self._output_names = names[: len(self._network)], names[len(self._network) :]
         # A malformed layer leaves automatic names uncertain: references to them are not held against the author.
@@ -115,6 +118,10 @@ class _Checker:
             target = target_of(loss, self._families.losses)
             if target is not None and target not in taken:  # losses may share a target, or use an input as one
                 self._claim(target, "target", (*loss.path, "target"), taken)
+        for loss in self._losses:
+            weighing = sample_weight_of(loss)
+            if weighing is not None and taken.get(weighing, ("",))[0] != "sample weight":  # losses may share one
+                self._claim(weighing, "sample weight", (*loss.path, "sample_weight"), taken)
         layers = [*self._network, *(entry for output in self._outputs for entry in output.entries)]
         for entry in layers:
             if entry is not None and entry.given_name is not None:
@@ -269,11 +276,16 @@ class _Checker:
                 message = f"validation and test together must be below 1, received {received(float(sum(parts)))}"
                 self._add(("data", "split"), message, "something must be left to train on", of_key=True)
         columns = self._data.get("columns")
-        wanted = [*self._inputs, *(t for t in self._targets if t not in self._inputs)]
+        wanted = [*self._inputs, *(t for t in self._targets if t not in self._inputs), *self._sample_weights]
         for name in columns if isinstance(columns, dict) else ():
             if name not in wanted:
                 hint = did_you_mean(name, wanted, "inputs and targets")
                 self._add(("data", "columns", name), f"there is no input or target named '{name}'", hint, of_key=True)
+        balance = self._data.get("balance")
+        by = balance.get("by") if isinstance(balance, dict) else None
+        if isinstance(by, str) and by not in self._targets:
+            hint = did_you_mean(by, self._targets, "targets")
+            self._add(("data", "balance", "by"), f"no loss uses the target '{by}'", hint)
 
 
 def _or(words: list[str]) -> str:

@@ -23,6 +23,12 @@ if TYPE_CHECKING:
 
 NOWHERE = Origin("", 1, 1, "")
 
+MAX_REPORTED = 200
+"""Mistakes listed from one kind of check; a text with more of them is no spec."""
+
+RESERVED = frozenset(["batch", "loss", "optimizer", "random_counter", "seed", "step", "learning_rate_scale"])
+"""Names of the bundle's own inputs, outputs, state and axis."""
+
 NAME_PATTERN = "^[A-Za-z_][A-Za-z0-9_-]*$"
 NAME: dict[str, Any] = {"type": "string", "pattern": NAME_PATTERN}
 """Names become tensor names in every host language."""
@@ -78,6 +84,10 @@ class LossEntry:
     weight: float
     origin: Origin
     path: Path
+    class_weights: tuple[float, ...] | None = None
+    """For each class how much its examples count."""
+    sample_weight: str | None = None
+    """The column that says how much each example counts."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +116,11 @@ class InputSettings(Described):
     )
     dtype: Literal["float32", "float64", "float16", "int64", "int32", "uint8", "bool"] = spec_field(
         "Type of the elements.", default="float32"
+    )
+    preprocess: tuple[LayerEntry, ...] = spec_field(
+        "Layers applied to it first, inside the model; its name then means what they make of it.",
+        default=(),
+        schema={"type": "array", "items": {"$ref": "#/$defs/layer"}, "minItems": 1},
     )
 
 
@@ -175,15 +190,35 @@ class Split(Described):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Balance(Described):
+    """Show every class equally often in an epoch of training. Evaluation counts each example once."""
+
+    shorthand: ClassVar[str | None] = "method"
+    method: Literal["oversample"] = spec_field(
+        "`oversample` repeats the examples of rare classes until each class has as many as the largest."
+    )
+    by: str | None = spec_field("The target whose classes count (default: the only one with classes).", default=None)
+
+
+@dataclass(frozen=True, kw_only=True)
 class DataSettings(Described):
     """Where the examples come from."""
 
     source: Any = spec_field("An entry of the data sources.", schema={"type": ["string", "object"]})
     split: Split = spec_field("Parts kept apart from training.", default_factory=lambda: Split())
     shuffle: bool = spec_field("A new order of the training examples in each epoch.", default=True)
-    columns: Mapping[str, str] = spec_field(
-        "Input or target name -> column of the source, where the two differ.",
+    columns: Mapping[str, str | list[str]] = spec_field(
+        "Input or target name -> column of the source, where the two differ; a list of columns makes one vector.",
         default_factory=dict,
-        schema={"type": "object", "additionalProperties": {"type": "string"}},
+        schema={
+            "type": "object",
+            "additionalProperties": {
+                "type": ["string", "array"],
+                "items": {"type": "string"},
+                "minItems": 1,
+                "x-expected": "the name of a column, or a list of columns",
+            },
+        },
     )
+    balance: Balance | None = spec_field("Show rare classes more often.", default=None)
     origin: Origin = dataclasses.field(default=NOWHERE, compare=False)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from ..errors import BuildError, Diagnostic, SpecError
-from ..ir import DType, TensorType, Value, graph_input, op, scope
+from ..ir import DType, TensorType, Value, constant, graph_input, op, scope
 from ..network import Forward
 from ..optimizers import ProximalOptimizer
 from ..regularization import penalty
@@ -24,10 +26,15 @@ class Target:
 
 @dataclass
 class Objective:
-    """The scalar loss of a batch, and the sums of each metric, over one forward graph."""
+    """The scalar loss of a batch, and the sums of each metric, over one forward graph.
+
+    weight: what the batch's loss counts among others: the sum of its weights where a single loss is weighted; None for
+    the number of examples.
+    """
 
     loss: Value
     metrics: dict[str, Mapping[str, Value]] = field(default_factory=dict)
+    weight: Value | None = None
     differentiable: Value | None = None
     """The loss without the L1 penalty, for an optimizer that handles the penalty itself; otherwise None."""
 
@@ -54,10 +61,15 @@ def declare_targets(spec: Spec, training: TrainingSettings, forward: Forward) ->
             if known is None:
                 value = graph_input(entry.target, wanted.dtype, wanted.shape)
                 targets[entry.target] = Target(value, entry.loss.classes(output.type))
+            _check_class_weights(entry, output.type)
         except BuildError as error:
             problems.append(_diagnose(spec, entry, error))
     if problems:
         raise SpecError(problems)
+    for entry in training.loss:
+        name = entry.sample_weight
+        if name is not None and name not in targets:
+            targets[name] = Target(graph_input(name, DType.float32, next(iter(forward.features.values())).shape[:1]))
     return targets
 
 
@@ -71,11 +83,16 @@ def build_objective(
     """Loss and metric sums of one forward graph. The penalty on `regularized` parameters is part of the loss."""
     problems: list[Diagnostic] = []
     loss: Value | None = None
+    weight: Value | None = None
     known = {**forward.features, **{name: target.value for name, target in targets.items()}}
     for entry in training.loss:
         with scope(f"loss/{entry.target}", entry.origin):
             elements = entry.loss.elements(forward.values[entry.from_], known[entry.target])
-            mean = op.ReduceMean(elements, keepdims=0)
+            weights = example_weights(entry, known, elements)
+            if weights is None:
+                mean = op.ReduceMean(elements, keepdims=0)
+            else:
+                mean, weight = weighted_mean(elements, weights)
             term = mean if entry.weight == 1 else mean * entry.weight
             loss = term if loss is None else loss + term
     assert loss is not None  # the schema asks for at least one
@@ -83,7 +100,7 @@ def build_objective(
     with scope("regularization", training.origin):
         extra = penalty(regularized, settings.l1, settings.l2)
         smooth = penalty(regularized, 0.0, settings.l2)
-    objective = Objective(loss if extra is None else loss + extra)
+    objective = Objective(loss if extra is None else loss + extra, weight=weight if len(training.loss) == 1 else None)
     if isinstance(training.optimizer.optimizer, ProximalOptimizer):
         objective.differentiable = loss if smooth is None else loss + smooth
     for metric in training.metrics:
@@ -98,6 +115,52 @@ def build_objective(
     if problems:
         raise SpecError(problems)
     return objective
+
+
+def example_weights(entry: LossEntry, known: Mapping[str, Value], elements: Value) -> Value | None:
+    """How much each element of a loss counts, in the shape of the elements or (batch,); None when all count alike."""
+    sample = None if entry.sample_weight is None else known[entry.sample_weight]
+    if sample is not None and sample.dtype is not elements.dtype:
+        sample = op.Cast(sample, to=elements.dtype.code)
+    if entry.class_weights is None:
+        return sample
+    table = constant(np.array(entry.class_weights), elements.dtype)
+    by_class = op.Gather(table, known[entry.target], axis=0)
+    return by_class if sample is None else by_class * _spread(sample, by_class.rank)
+
+
+def weighted_mean(elements: Value, weights: Value) -> tuple[Value, Value]:
+    """Σ w·l / Σ w and Σ w. Where every weight of a batch is 0, the mean is 0 as well.
+
+    Weights of the batch alone, shape (batch,), weigh the mean over the other axes.
+    """
+    if elements.rank > weights.rank:
+        elements = op.ReduceMean(elements, list(range(weights.rank, elements.rank)), keepdims=0)
+    total = op.ReduceSum(weights, keepdims=0)
+    one = constant(1.0, total.dtype)
+    return op.ReduceSum(elements * weights, keepdims=0) / op.Where(op.Greater(total, 0), total, one), total
+
+
+def _spread(sample: Value, rank: int) -> Value:
+    """Weights of shape (batch,) with axes of size 1 up to a rank."""
+    return op.Unsqueeze(sample, list(range(1, rank))) if rank > 1 else sample
+
+
+def _check_class_weights(entry: LossEntry, output: TensorType) -> None:
+    if entry.class_weights is None:
+        return
+    classes = entry.loss.classes(output)
+    if classes is None:
+        raise BuildError(
+            "class_weights are for a target of classes",
+            "weigh single examples with `sample_weight`",
+            ("class_weights",),
+        )
+    if len(entry.class_weights) != classes:
+        raise BuildError(
+            f"needs a weight for each of the {classes} classes, received {len(entry.class_weights)}",
+            path=("class_weights",),
+        )
 
 
 def _agree(target: str, known: TensorType | None, wanted: TensorType) -> None:
