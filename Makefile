@@ -1,6 +1,6 @@
 # Every target is a script in .ci/, so that a machine without make can do the same.
 
-.PHONY: check test lint wheel clean
+.PHONY: check test lint wheel docs clean
 
 check: ## everything that must hold before a change lands
 	sh .ci/run
@@ -13,6 +13,9 @@ lint: ## style, types and import boundaries, after `make test`
 
 wheel: ## build the wheel and run the main job from it, after `make test`
 	sh .ci/wheel
+
+docs: ## write docs/language.md from the registries, after `make test`
+	sh .ci/docs
 
 clean: ## remove what the targets made
 	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache examples/*/node_modules

@@ -16,7 +16,7 @@ import rich_click as click
 from click.exceptions import Exit
 
 from . import compile as compile_
-from . import evaluate, fetch, list_, predict, schema, show, train, validate
+from . import evaluate, explain, fetch, list_, new, predict, schema, show, train, validate
 from . import report as report_
 from .failures import INTERRUPTED, READER_GONE, report
 
@@ -68,7 +68,7 @@ def app() -> None:
     """
 
 
-for verb in (list_, validate, show, compile_, train, evaluate, predict, report_, schema, fetch):
+for verb in (list_, new, validate, show, compile_, train, evaluate, predict, report_, explain, schema, fetch):
     app.add_command(verb.command)
 
 

@@ -1,0 +1,53 @@
+"""The sections of a spec in the reference: read from its JSON Schema, each with an example written here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from .fields import fields_of
+from .pages import Page
+
+EXAMPLES: Final[Mapping[str, str]] = {
+    "netwright": "netwright: 1",
+    "name": "name: digits_mlp",
+    "inputs": (
+        "inputs:\n  image: [28, 28]\n  words: {shape: [time], dtype: int64}\nnetwork:\n  - flatten: {from: image}"
+    ),
+    "network": "network:\n  - flatten\n  - dense: {units: 64, activation: relu}\n  - dense: {units: 10, name: logits}",
+    "outputs": (
+        "network:\n  - dense: {units: 10, name: logits}\n"
+        "outputs:\n  logits: logits\n  probabilities: {softmax: {from: logits}}"
+    ),
+    "training": (
+        "training:\n  loss: {categorical_cross_entropy: {target: label}}\n  optimizer: {adam: {learning_rate: 1e-3}}\n"
+        "  epochs: 30\n  batch_size: 64\n  metrics: [accuracy]\n  restore_best: true"
+    ),
+    "training.regularization": "training:\n  loss: squared_error\n  regularization: {l2: 1e-4}",
+    "training.early_stopping": "training:\n  loss: squared_error\n  early_stopping: {patience: 5, monitor: loss}",
+    "data": "data:\n  source: {npz: flowers.npz}\n  split: {validation: 0.1, test: 0.2}\n  columns: {x: petals}",
+    "data.split": "data:\n  source: digits\n  split: {validation: 0.1, test: 0.2, stratify: label}",
+}
+"""Section, or `section.field` for a field with fields of its own -> how it is written."""
+
+
+def section_pages(schema: Mapping[str, Any]) -> Iterator[Page]:
+    """A page for each section of the schema of a spec, those of its parts right after it."""
+    for name, section in schema["properties"].items():
+        body = _body(section)
+        yield Page("section", name, section["description"], fields_of(body), EXAMPLES.get(name, ""), _shorthand(body))
+        for part, inner in body.get("properties", {}).items():
+            if "properties" in inner:
+                path = f"{name}.{part}"
+                example = EXAMPLES.get(path, "")
+                yield Page("section", path, inner["description"], fields_of(inner), example, _shorthand(inner))
+
+
+def _body(section: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Where the fields of a section are described: in itself, or in each of its named entries."""
+    entries = section.get("additionalProperties")
+    return entries if isinstance(entries, Mapping) and "properties" in entries else section
+
+
+def _shorthand(schema: Mapping[str, Any]) -> str | None:
+    return schema.get("x-shorthand")
