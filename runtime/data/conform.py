@@ -6,7 +6,7 @@ The rules, in the order they are checked:
 - the shape of a row must be the expected one; a scalar and a row of one number, `[]` and `[1]`, stand for each other;
 - floats must be finite, also after rounding to the expected precision;
 - floats for a whole-number input must be whole; integers must fit the input's dtype;
-- labels must lie in 0 … classes - 1.
+- labels must lie in 0 … classes - 1, numbers that are looked up in 0 … limit - 1.
 
 Rows are counted from 0, as NumPy does. Where only some rows are at hand, `rows` says which they are.
 """
@@ -38,6 +38,8 @@ class Field:
     column: str | tuple[str, ...]
     """The source's column that feeds it, or several that become one vector in this order."""
     classes: int | None = None
+    limit: int | None = None
+    """For numbers that are looked up, such as words: one more than the largest allowed."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -50,7 +52,7 @@ class Field:
         name = entry["name"]
         column = entry.get("column") or name
         column = column if isinstance(column, str) else tuple(column)
-        return cls(name, entry["dtype"], tuple(entry["shape"]), column, entry.get("classes"))
+        return cls(name, entry["dtype"], tuple(entry["shape"]), column, entry.get("classes"), entry.get("limit"))
 
 
 def conform(values: Array, field: Field, where: str, rows: Rows | None = None) -> Array:
@@ -144,7 +146,8 @@ def _check_whole(values: Array, field: Field, where: str, rows: Rows | None) -> 
 
 def _check_range(values: Array, field: Field, wanted: np.dtype[Any], where: str, rows: Rows | None) -> None:
     limits = np.iinfo(wanted)
-    low, high = (0, field.classes - 1) if field.classes is not None else (int(limits.min), int(limits.max))
+    count = field.classes if field.classes is not None else field.limit
+    low, high = (0, count - 1) if count is not None else (int(limits.min), int(limits.max))
     if values.size == 0 or (low <= int(values.min()) and int(values.max()) <= high):
         return
 
@@ -156,11 +159,12 @@ def _check_range(values: Array, field: Field, wanted: np.dtype[Any], where: str,
     for start, chunk in _chunks(values):
         bad = outside(chunk)
         if bad.any():
-            allowed = (
-                f"is not a class of '{field.name}', which has the classes {low} to {high}"
-                if field.classes is not None
-                else f"does not fit {wanted} ({low} to {high}), which '{field.name}' needs"
-            )
+            if field.classes is not None:
+                allowed = f"is not a class of '{field.name}', which has the classes {low} to {high}"
+            elif field.limit is not None:
+                allowed = f"is not a number that '{field.name}' knows, which are {low} to {high}"
+            else:
+                allowed = f"does not fit {wanted} ({low} to {high}), which '{field.name}' needs"
             raise UserError(
                 f"{where}, {_place(bad, start, rows)}: {chunk[bad][0]} {allowed}{_and_more(values, outside)}"
             )

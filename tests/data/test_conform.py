@@ -8,8 +8,10 @@ from netwright.runtime.data import conform as conform_module
 from netwright.runtime.data.conform import Field, conform
 
 
-def feature(dtype: str = "float32", shape: tuple[int | str, ...] = (), classes: int | None = None) -> Field:
-    return Field("f", dtype, shape, "c", classes)
+def feature(
+    dtype: str = "float32", shape: tuple[int | str, ...] = (), classes: int | None = None, limit: int | None = None
+) -> Field:
+    return Field("f", dtype, shape, "c", classes, limit)
 
 
 @pytest.mark.parametrize(
@@ -66,6 +68,11 @@ def test_what_fits_is_not_copied() -> None:
             np.array([0.0, -1.0]),
             feature("int64", classes=3),
             "column 'c', row 1: -1.0 is not a class of 'f', which has the classes 0 to 2",
+        ),
+        (
+            np.array([[0, 99], [1, 100]]),
+            feature("int64", (2,), limit=100),
+            "column 'c', row 1, position [1]: 100 is not a number that 'f' knows, which are 0 to 99",
         ),
         (
             np.array([300, 1]),
