@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import UserError
-from .balance import oversampled
+from .balance import oversampled, repeated_rows
 from .blocks import Blocked, BlockSplit
 from .columns import Columns, Subset, count_classes, only
 from .conform import Field
@@ -102,15 +102,42 @@ def load_partitions(
 def training_rows(data: Mapping[str, Any], base: Path, columns: Sequence[str] | None = None) -> int:
     """How many rows `load_partitions` would leave to train on; for schedules, which count steps before data is loaded.
 
-    `columns`: those that will be read (None: all), since rows are dropped where one of them lacks a value.
+    `columns`: those that will be read (None: all), since rows are dropped where one of them lacks a value. A `balance`
+    in `data` has the `column` that it counts, for which the data must be loaded.
 
     Raises UserError when the source cannot be described or the split cannot be made.
     """
     source = build_source(data["source"])
-    rows = (source if columns is None else source.reading(columns)).describe(base).rows
+    source = source if columns is None else source.reading(columns)
     split = data.get("split") or {}
+    balance = data.get("balance")
+    if balance:
+        raw = source.load(base).partitions()
+        cut = _cuts({**split, "stratify": None}, raw, source.kind)
+        train = cut.apply(raw["train"], None).get("train", raw["train"])
+        return len(repeated_rows(only(train, [balance["column"]]).take(slice(None))[balance["column"]].ravel()))
+    rows = source.describe(base).rows
     fractions = [float(split.get(part) or 0) for part in _PARTS if part not in rows]
     return rows["train"] - sum(part_sizes(rows["train"], fractions))
+
+
+def split_arrays(parts: Mapping[str, Columns], split: Mapping[str, Any]) -> Partitions:
+    """Partitions of columns as they are, with parts of the training rows set apart as `data.split` says.
+
+    Raises UserError when the split cannot be made.
+    """
+    cut = _cuts(split, parts, "given")
+    labels = None
+    if cut.stratify is not None:
+        name = cut.stratify
+        values = parts["train"].take(slice(None))
+        if name not in values:
+            raise UserError(f"split.stratify: there is no column '{name}'", alternatives(name, list(values)))
+        if count_classes([values[name]]) is None:
+            raise UserError(f"split.stratify: '{name}' is not a column of classes (dtype {values[name].dtype})")
+        labels = values[name].astype(np.int64)
+    found = {**parts, **cut.apply(parts["train"], labels)}
+    return Partitions(found["train"], found.get("validation"), found.get("test"))
 
 
 def _places(parts: Mapping[str, Columns], where: str) -> dict[str, str]:
@@ -178,11 +205,20 @@ def _labels(train: Columns, name: str, fields: Sequence[Field], where: str) -> n
             "leave it out, or set `stream: false` to read everything into memory",
         )
     chosen = fields[known.index(name)]
-    labels = Adapter((chosen,), where, {})(only(train, chosen.columns).take(slice(None)))[name]
+    values = Adapter((chosen,), where, {})(only(train, chosen.columns).take(slice(None)))[name]
+    labels = _one_number_a_row(values)
     if count_classes([labels]) is None:
         raise UserError(
-            f"data.split.stratify: '{name}' is not a column of classes (dtype {labels.dtype},"
-            f" row shape {list(labels.shape[1:])})",
+            f"data.split.stratify: '{name}' is not a column of classes (dtype {values.dtype},"
+            f" row shape {list(values.shape[1:])})",
             "stratify by a target of whole numbers from 0 on, or leave it out",
         )
     return labels.astype(np.int64, copy=False)
+
+
+def _one_number_a_row(values: Array) -> Array:
+    """Classes as the losses for yes or no want them, 0.0 and 1.0 in rows of one number, as whole numbers again."""
+    if values.shape[1:] == (1,):
+        values = values[:, 0]
+    whole = values.ndim == 1 and values.dtype.kind == "f" and bool((values == np.floor(values)).all())
+    return values.astype(np.int64) if whole else values

@@ -16,8 +16,8 @@ class Diabetes(ShippedTable):
     """442 diabetes patients with ten measurements, and how far the disease had progressed a year later.
 
     Columns: `x` (float32, [10]: each measurement minus its mean, divided so that its squares add up to 1), each
-    measurement as it was taken under its own name (`age`, `sex`, `bmi`, `bp`, `s1` to `s6`) and `y` (float32, 25 to 346).
-    No partitions of its own.
+    measurement as it was taken under its own name (`age`, `sex`, `bmi`, `bp`, `s1` to `s6`) and `y` (float32, 25 to
+    346). No partitions of its own.
 
     Data: B. Efron, T. Hastie, I. Johnstone and R. Tibshirani, "Least Angle Regression", Annals of Statistics 32, 2004.
     """
