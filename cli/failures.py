@@ -30,8 +30,9 @@ def report(error: Exception) -> int:
     from netwright.compiler.errors import SpecError
     from netwright.pictures.errors import PicturesMissing
     from netwright.runtime.errors import RuntimeProblem
+    from netwright.schema import PluginError
 
-    if isinstance(error, PicturesMissing):
+    if isinstance(error, (PicturesMissing, PluginError)):
         print_problem(error.message, error.hint)
         return ENVIRONMENT
     if isinstance(error, SpecError):

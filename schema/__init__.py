@@ -6,15 +6,18 @@ optimizers, the runtime its data sources. It knows neither half.
 
 from .described import Described, Registry, entry_kind, spec_field
 from .json_schema import Definitions, as_list, describe_fields, described_schema, registry_schema
+from .plugins import PluginError, load_plugins
 
 __all__ = [
     "Definitions",
     "Described",
+    "PluginError",
     "Registry",
     "as_list",
     "describe_fields",
     "described_schema",
     "entry_kind",
+    "load_plugins",
     "registry_schema",
     "spec_field",
 ]

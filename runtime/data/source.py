@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from netwright.schema import Described, Registry, entry_kind, registry_schema
+from netwright.schema import Described, Registry, entry_kind, load_plugins, registry_schema
 from netwright.schema.described import field_types
 from netwright.schema.json_schema import as_yaml
 
@@ -136,8 +136,9 @@ def build_source(entry: Any) -> DataSource:
 
 
 def _import_sources() -> None:
-    """Import every module in `sources/`, so that each registers itself."""
+    """Import every module in `sources/`, so that each registers itself, and those that other packages bring."""
     from . import sources
 
     for module in pkgutil.iter_modules(sources.__path__):
         importlib.import_module(f"{sources.__name__}.{module.name}")
+    load_plugins("netwright.runtime")
