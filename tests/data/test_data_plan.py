@@ -137,6 +137,15 @@ def test_stratify_by_something_unknown(refuses) -> None:
         load("digits", FEATURES, TARGETS, test=0.2, stratify="labels")
 
 
+def test_stratify_by_classes_that_a_loss_for_yes_or_no_has_as_floats() -> None:
+    """Each part has its share of the ones, as if the target were whole numbers."""
+    source = {"table": {"values": {"x": list(range(100)), "spam": [0] * 80 + [1] * 20}}}
+    target = {"name": "spam", "dtype": "float32", "shape": [1], "column": "spam"}
+    parts = load(source, [x()], [target], test=0.5, stratify="spam")
+    assert parts.test is not None
+    assert parts.test.take(slice(None))["spam"].sum() == parts.train.take(slice(None))["spam"].sum() == 10
+
+
 def test_stratify_by_something_that_is_no_class(refuses) -> None:
     with refuses(
         "data.split.stratify: 'image' is not a column of classes (dtype float32, row shape [8, 8])",
