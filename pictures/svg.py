@@ -58,7 +58,7 @@ class _Drawing:
         }
         returned = [(self.folded.holder.get(output.source, output.source), key) for key, output in self.outputs.items()]
         frames = list(_frames(self.folded.root))
-        titles = {frame.name: (width(_frame_title(frame), SMALL), LINE_HEIGHT) for frame in frames}
+        titles = {frame.name: (width(_frame_title(frame), SMALL) + 2 * PADDING, LINE_HEIGHT) for frame in frames}
         placed = place(sizes, [*self.folded.lines, *returned], self.folded.root, titles)
         root = self._root(placed)
         canvas = SubElement(root, "g", transform=f"translate({MARGIN:g} {MARGIN:g})")
