@@ -14,7 +14,7 @@ import numpy.typing as npt
 from ..errors import UserError
 from .balance import oversampled, repeated_rows
 from .blocks import Blocked, BlockSplit
-from .columns import Columns, Subset, count_classes, only
+from .columns import Array, Columns, Subset, count_classes, only
 from .conform import Field
 from .conformed import Adapter, adapt
 from .problems import all_or_problems

@@ -24,8 +24,8 @@ class Csv(TableSource):
     """Tables in text files: comma-separated values, TSV and their relatives, read into memory through pyarrow.
 
     The columns are those that the inputs and targets name (or `data.columns` gives them); others are left alone.
-    Numbers become int64 or float64, `true` and `false` booleans, anything else text. A byte-order mark is skipped;
-    values in quotation marks may hold delimiters and line ends. Paths are relative to the spec's folder.
+    Numbers become int64 or float64, `true` and `false` booleans, anything else text. A byte-order mark and empty lines
+    are skipped; values in quotation marks may hold delimiters and line ends. Paths are relative to the spec's folder.
     Larger files than memory belong into Parquet. Needs `netwright[data]`.
     """
 
