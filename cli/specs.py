@@ -45,7 +45,7 @@ def load_spec(given: str, overrides: Sequence[str] = ()) -> LoadedSpec:
     file = find_spec(given)
     if file in library().values():  # called by its name in the library, not by where the package is installed
         text = file.path.read_text(encoding="utf-8")
-        spec = load_text(text, file.shown, data_schema=data_schema(), overrides=overrides)
+        spec = load_text(text, file.shown, base=file.path.parent, data_schema=data_schema(), overrides=overrides)
     else:
         spec = load(file.path, data_schema=data_schema(), overrides=overrides)
     return LoadedSpec(spec, file.path.parent)

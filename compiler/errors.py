@@ -6,7 +6,7 @@ Nothing else in the compiler may be imported from here; every other module may i
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, order=True)
@@ -17,6 +17,12 @@ class Origin:
     line: int
     column: int
     path: str
+    within: tuple[str, ...] = field(default=(), compare=False)
+    """How text that stands elsewhere came to be used, the nearest use first: `in block 'stem' used on line 12`."""
+
+    def as_json(self) -> dict[str, object]:
+        """The place alone."""
+        return {"file": self.file, "line": self.line, "column": self.column, "path": self.path}
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}:{self.column}"
@@ -32,12 +38,13 @@ class Diagnostic:
     hint: str | None = None
 
     def __str__(self) -> str:
-        text = f"{self.origin}: {self.message}"
-        return f"{text}\n  hint: {self.hint}" if self.hint else text
+        lines = [f"{self.origin}: {self.message}", *(f"  {use}" for use in self.origin.within)]
+        return "\n".join([*lines, f"  hint: {self.hint}"] if self.hint else lines)
 
     def as_json(self) -> dict[str, object]:
         """The form `netwright validate --json` prints."""
-        return {**asdict(self.origin), "message": self.message, "hint": self.hint}
+        within = {"within": list(self.origin.within)} if self.origin.within else {}
+        return {**self.origin.as_json(), "message": self.message, "hint": self.hint, **within}
 
 
 class SpecError(Exception):

@@ -15,10 +15,9 @@ from jsonschema.validators import extend
 from netwright.schema import as_list
 
 from ..errors import Diagnostic
-from .positions import Path, Positions
-from .schema import Families
-from .semantics import MAX_REPORTED, check_semantics
-from .settings import NAME_PATTERN
+from .expand.formulas import holds_formula
+from .positions import Node, Path, Positions
+from .settings import MAX_REPORTED, NAME_PATTERN
 from .suggest import closest, did_you_mean
 from .wording import a, expected, expected_number, family_of, fields, plural, received
 
@@ -48,21 +47,63 @@ _Validator = extend(  # type: ignore[no-untyped-call]
 )
 
 
-def check(tree: Any, positions: Positions, schema: Mapping[str, Any], families: Families) -> list[Diagnostic]:
-    """All mistakes of a plain tree (up to a bound): against the schema, then in names and references."""
-    violations = [_violation(error) for error in islice(_Validator(schema).iter_errors(tree), MAX_REPORTED)]
-    crowded = {v.path for v in violations if v.keyword == "maxProperties" and "x-family" in v.schema}
-    translator = _Translator(positions, schema)
-    plain = (
-        diagnostic
-        for violation in violations
-        if not _follows_from_crowding(violation, crowded)
-        for diagnostic in translator.translate(violation)
-    )
-    found = list(islice(plain, MAX_REPORTED))
-    if isinstance(tree, dict):
-        found += check_semantics(tree, positions, families, [v.path for v in violations])
-    return list(dict.fromkeys(found))
+class SchemaCheck:
+    """Holds trees against the schema of specs, or parts of them against a part of it.
+
+    Text with `${…}` in it passes everywhere: what it stands for is held against the schema once it is calculated.
+    """
+
+    def __init__(self, schema: Mapping[str, Any]) -> None:
+        self._schema = schema
+        self._validator = _Validator(schema)
+
+    @property
+    def definitions(self) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = self._schema["$defs"]
+        return found
+
+    @property
+    def sections(self) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = self._schema["properties"]
+        return found
+
+    def kind(self, name: str) -> Mapping[str, Any]:
+        """The schema of what stands after a kind of layer."""
+        found: Mapping[str, Any] = self.definitions["layer"]["properties"].get(name, {})
+        return found
+
+    def mistakes(self, node: Node, schema: Mapping[str, Any] | None = None) -> list[Diagnostic]:
+        """The mistakes of a tree (up to a bound); `schema` is that of a part."""
+        return self.judge(node, schema)[0]
+
+    def judge(self, node: Node, schema: Mapping[str, Any] | None = None) -> tuple[list[Diagnostic], list[Path]]:
+        """The mistakes of a tree, and the paths of the values that are wrong."""
+        tree, validator = node.plain(), self._validator
+        errors = validator.iter_errors(tree) if schema is None else validator.descend(tree, schema)
+        legible = (error for error in errors if not _is_uncalculated(error))
+        violations = [_violation(error) for error in islice(legible, MAX_REPORTED)]
+        crowded = {v.path for v in violations if v.keyword == "maxProperties" and "x-family" in v.schema}
+        translator = _Translator(Positions(node), self._schema)
+        if schema is None and (forgotten := translator.forgotten_dashes(tree)):
+            violations = [v for v in violations if v.path[:1] != ("network",)]
+            found, paths = self._translated(translator, violations, crowded)
+            return [*found, forgotten], [*paths, ("network",)]
+        return self._translated(translator, violations, crowded)
+
+    def _translated(
+        self, translator: _Translator, violations: list[_Violation], crowded: set[Path]
+    ) -> tuple[list[Diagnostic], list[Path]]:
+        plain = (
+            diagnostic
+            for violation in violations
+            if not _follows_from_crowding(violation, crowded)
+            for diagnostic in translator.translate(violation)
+        )
+        return list(dict.fromkeys(islice(plain, MAX_REPORTED))), [v.path for v in violations]
+
+
+def _is_uncalculated(error: ValidationError) -> bool:
+    return holds_formula(error.instance) and "propertyNames" not in error.absolute_schema_path
 
 
 @dataclass(frozen=True)
@@ -104,6 +145,17 @@ class _Translator:
     def translate(self, violation: _Violation) -> Iterable[Diagnostic]:
         handler = _HANDLERS.get(violation.keyword, _Translator._other)
         return handler(self, violation)
+
+    def forgotten_dashes(self, tree: Any) -> Diagnostic | None:
+        """A network that looks like a mapping of names because its layers do not begin with '- '."""
+        network = tree.get("network") if isinstance(tree, dict) else None
+        if not isinstance(network, dict) or not network or not network.keys() <= self._kinds():
+            return None
+        message = f"must be a list of layers, received {received(network)}"
+        return self._at(("network",), message, "begin each entry of a list with '- '")
+
+    def _kinds(self) -> set[str]:
+        return set(self._schema["$defs"]["layer"]["properties"])
 
     def _at(self, path: Path, message: str, hint: str | None = None, *, of_key: bool = False) -> Diagnostic:
         return Diagnostic(self._positions.origin(path, of_key=of_key), message, hint)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from netwright.schema import Registry
 
@@ -92,27 +92,17 @@ def sample_weight_of(loss: Entry) -> str | None:
     return given if isinstance(given, str) else None
 
 
-@dataclass(frozen=True)
-class Output:
-    """An output: a reference to a value, or a chain of layers of its own."""
+class Nameable(Protocol):
+    """What can be given a name, or be called by its kind."""
 
-    name: str
-    path: Path
-    reference: str | None
-    entries: list[Entry | None]
+    @property
+    def kind(self) -> str: ...
 
-
-def read_outputs(value: Any) -> list[Output]:
-    outputs = []
-    for name, meaning in value.items() if isinstance(value, dict) else ():
-        path: Path = ("outputs", name)
-        reference = meaning if isinstance(meaning, str) else None
-        entries = [] if reference is not None else read_entries(meaning, path, LAYER_CONNECTIONS)
-        outputs.append(Output(name, path, reference, entries))
-    return outputs
+    @property
+    def given_name(self) -> str | None: ...
 
 
-def name_layers(entries: Iterable[Entry | None], taken: Iterable[str]) -> list[str | None]:
+def name_layers(entries: Iterable[Nameable | None], taken: Iterable[str]) -> list[str | None]:
     """The name of each layer: the given one, or its kind with a number, passing over names in `taken`.
 
     The number counts every layer of the kind, named or not: naming one layer leaves the others' names alone.

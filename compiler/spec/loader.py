@@ -36,27 +36,49 @@ _TAGGED: dict[str, tuple[type, ...]] = {"null": (type(None),), "bool": (bool,), 
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
+class UnreadableError(Exception):
+    """Why a file cannot be read, and what to do about it."""
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        self.message = message
+        self.hint = hint
+        super().__init__(message)
+
+
 def read_file(path: str | FilePath) -> tuple[Node, list[Diagnostic]]:
     """Read a spec file. Returns what `read_text` does and raises `SpecError` as it does, or when it cannot be read."""
     file = str(path)
     try:
-        with FilePath(path).open("rb") as stream:
+        data = read_bytes(FilePath(path))
+    except UnreadableError as problem:
+        raise _failure(Place(file, 1, 1), problem.message, problem.hint) from None
+    return read_data(data, file)
+
+
+def read_bytes(path: FilePath) -> bytes:
+    """The content of a file. Raises UnreadableError."""
+    try:
+        with path.open("rb") as stream:
             data = stream.read(MAX_BYTES + 1)
     except FileNotFoundError:
-        raise _failure(Place(file, 1, 1), "no such file", _similar_file(FilePath(path))) from None
+        raise UnreadableError("no such file", _similar_file(path)) from None
     except IsADirectoryError:
-        raise _failure(Place(file, 1, 1), "is a folder, not a spec", "name the YAML file inside it") from None
+        raise UnreadableError("is a folder, not a spec", "name the YAML file inside it") from None
     except PermissionError:
-        raise _failure(Place(file, 1, 1), "cannot be read: permission denied") from None
+        raise UnreadableError("cannot be read: permission denied") from None
     except (OSError, ValueError) as error:  # ValueError: a NUL character in the path
         reason = getattr(error, "strerror", None) or str(error)
-        raise _failure(Place(file, 1, 1), f"cannot be read: {reason.lower()}") from None
+        raise UnreadableError(f"cannot be read: {reason.lower()}") from None
     if len(data) > MAX_BYTES:
-        raise _failure(
-            Place(file, 1, 1),
-            f"is larger than {MAX_BYTES // 1_000_000} MB, the most a spec may be",
-            "keep data and weights in files of their own",
+        most = f"{MAX_BYTES // 1_000_000} MB"
+        raise UnreadableError(
+            f"is larger than {most}, the most a spec may be", "keep data and weights in files of their own"
         )
+    return data
+
+
+def read_data(data: bytes, file: str) -> tuple[Node, list[Diagnostic]]:
+    """`read_text` for the content of a file."""
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

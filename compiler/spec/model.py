@@ -14,25 +14,26 @@ from typing import Any, TypeVar
 from netwright.schema import Registry
 
 from ..errors import BuildError, Diagnostic, Origin, SpecError
-from .checks import check
+from .checks import SchemaCheck
 from .entries import (
     LAYER_CONNECTIONS,
     LOSS_CONNECTIONS,
     METRIC_CONNECTIONS,
     Entry,
-    Output,
-    name_layers,
     read_entries,
     read_entry,
-    read_outputs,
     sample_weight_of,
     target_of,
 )
+from .expand import ExpandedOutput, Expansion, expand
+from .expand.blocks import check_blocks, read_blocks
+from .expand.entries import PlainLayer
+from .include import resolve_includes
 from .loader import read_file, read_text
 from .overrides import apply_overrides
 from .positions import Node, Path, Positions
-from .schema import Families, installed_families, spec_schema
-from .semantics import RESERVED
+from .schema import Families, installed_families, language_schema
+from .semantics import check_semantics
 from .settings import (
     DEFAULT_OPTIMIZER,
     DataSettings,
@@ -55,6 +56,8 @@ class InputSpec:
     shape: tuple[int | str, ...]
     dtype: str
     origin: Origin
+    preprocess: tuple[LayerEntry, ...] = ()
+    """Applied to what is given; everything else that reads `name` reads what the last of them makes."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,10 @@ class OutputSpec:
 
 @dataclass(frozen=True)
 class Spec:
-    """A valid spec with every name resolved. `tree` is what was written, as plain values."""
+    """A valid spec with every name resolved, blocks and composites taken apart.
+
+    `tree` is what was written, with what it includes and what was set beside it, as plain values.
+    """
 
     name: str
     inputs: tuple[InputSpec, ...]
@@ -85,8 +91,9 @@ class Spec:
 
     @property
     def layers(self) -> tuple[LayerEntry, ...]:
-        """Every layer in the order of computation: those of the network, then those of the outputs."""
-        return self.network + tuple(layer for output in self.outputs for layer in output.layers)
+        """Every layer in the order of computation: preprocessing, those of the network, those of the outputs."""
+        before = tuple(layer for given in self.inputs for layer in given.preprocess)
+        return before + self.network + tuple(layer for output in self.outputs for layer in output.layers)
 
     def origin_of(self, path: Path) -> Origin:
         """Where the value at `path` was written, or the deepest part of the path that was."""
@@ -120,57 +127,74 @@ def load(
     `families` the registries (None: the installed ones). Raises `SpecError` with every mistake found.
     """
     root, found = read_file(path)
-    return _resolve(root, found, str(path), data_schema, overrides, families)
+    return _resolve(root, found, str(path), FilePath(path).parent, data_schema, overrides, families)
 
 
 def load_text(
     text: str,
     file: str = "<text>",
     *,
+    base: FilePath | None = None,
     data_schema: Mapping[str, Any] | None = None,
     overrides: Sequence[str] = (),
     families: Families | None = None,
 ) -> Spec:
-    """`load` for text at hand; `file` is what diagnostics call it."""
+    """`load` for text at hand; `file` is what diagnostics call it, `base` the folder that `include` starts from."""
     root, found = read_text(text, file)
-    return _resolve(root, found, file, data_schema, overrides, families)
+    return _resolve(root, found, file, base, data_schema, overrides, families)
 
 
 def _resolve(
     root: Node,
     found: list[Diagnostic],
     file: str,
+    base: FilePath | None,
     data_schema: Mapping[str, Any] | None,
     overrides: Sequence[str],
     families: Families | None,
 ) -> Spec:
-    """From the tree as written to the typed spec. Stages that rewrite the tree, Node to Node, belong before `plain`."""
+    """From the tree as written to the typed spec: include, override, check as written, expand, check what it means."""
     families = families or installed_families()
+    root, found = resolve_includes(root, found, file, base)
     root = apply_overrides(root, overrides)
-    tree, positions = root.plain(), Positions(root)
-    found = found + check(tree, positions, spec_schema(data_schema, families), families)
-    if found:
+    blocks = read_blocks(root)
+    check = SchemaCheck(language_schema(data_schema, families, blocks))
+    mistakes, broken = check.judge(root)
+    found = found + mistakes
+    if not isinstance(root.value, dict):
         raise SpecError(found)
-    return _Builder(tree, positions, families, file).spec()
+    found += check_blocks(root, blocks, families, check)
+    expansion = expand(root, families, blocks, check, broken, found)
+    if expansion.whole:
+        found += check_semantics(expansion, families, broken)
+    if found:
+        raise SpecError(dict.fromkeys(found))
+    return _Builder(root.plain(), expansion, families, file).spec()
 
 
 class _Builder:
-    """Builds a spec from a tree that the checks found valid; what kinds themselves refuse is collected."""
+    """Builds a spec from an expansion that the checks found valid; what kinds themselves refuse is collected."""
 
-    def __init__(self, tree: dict[str, Any], positions: Positions, families: Families, file: str) -> None:
-        self._tree = tree
-        self._positions = positions
+    def __init__(self, written: dict[str, Any], expansion: Expansion, families: Families, file: str) -> None:
+        self._written = written
+        self._expansion = expansion
+        self._tree: dict[str, Any] = expansion.root.plain()
+        self._positions = Positions(expansion.root)
         self._families = families
         self._file = file
         self._refused: list[Diagnostic] = []
 
     def spec(self) -> Spec:
         inputs = tuple(self._input(name, value) for name, value in self._tree["inputs"].items())
-        network, outputs = self._layers([i.name for i in inputs])
-        training = self._training(network[-1].name if network else "", outputs)
+        network = self._layers(self._expansion.network, ("network",))
+        outputs = tuple(self._output(output) for output in self._expansion.outputs)
+        if not outputs:
+            last = next(layer for layer in network if layer.name == self._expansion.last)
+            outputs = (OutputSpec("output", last.name, (), last.origin),)
+        training = self._training(outputs)
         data = self._data()
         if self._refused:
-            raise SpecError(self._refused)
+            raise SpecError(dict.fromkeys(self._refused))
         return Spec(
             name=self._tree.get("name") or _name_from_file(self._file),
             inputs=inputs,
@@ -179,8 +203,8 @@ class _Builder:
             training=training,
             data=data,
             file=self._file,
-            sha256=_sha256(self._tree),
-            tree=self._tree,
+            sha256=_sha256(self._written),
+            tree=self._written,
             positions=self._positions,
         )
 
@@ -188,8 +212,11 @@ class _Builder:
         return self._positions.origin(path, of_key=True)
 
     def _input(self, name: str, value: Any) -> InputSpec:
-        settings = InputSettings.from_yaml(value)
-        return InputSpec(name, settings.shape, settings.dtype, self._origin(("inputs", name)))
+        path: Path = ("inputs", name)
+        own = {key: item for key, item in value.items() if key != "preprocess"} if isinstance(value, dict) else value
+        settings = InputSettings.from_yaml(own)
+        layers = self._layers(self._expansion.preprocess.get(name, ()), (*path, "preprocess"))
+        return InputSpec(name, settings.shape, settings.dtype, self._origin(path), layers)
 
     def _kind(self, registry: Registry[Any], entry: Entry) -> Any:
         """The object an entry means; None, and a diagnostic, when its class refuses the combination of fields."""
@@ -205,37 +232,19 @@ class _Builder:
 
     # --- layers ----------------------------------------------------------------------------------------------------
 
-    def _layers(self, inputs: list[str]) -> tuple[tuple[LayerEntry, ...], tuple[OutputSpec, ...]]:
-        network = read_entries(self._tree["network"], ("network",), LAYER_CONNECTIONS)
-        outputs = read_outputs(self._tree.get("outputs"))
-        own = [entry for output in outputs for entry in output.entries]
-        entries = [entry for entry in [*network, *own] if entry is not None]
-        losses = self._entries("loss", LOSS_CONNECTIONS)
-        targets = [target_of(loss, self._families.losses) for loss in losses]
-        targets += [name for name in map(sample_weight_of, losses) if name is not None]
-        names = name_layers(entries, {*inputs, *map(str, targets), *(o.name for o in outputs), *RESERVED})
-        named = iter([(entry, str(name)) for entry, name in zip(entries, names, strict=True)])
+    def _layers(self, layers: tuple[PlainLayer, ...], path: Path) -> tuple[LayerEntry, ...]:
+        """The layers whose nodes are listed at `path` of the expanded tree."""
+        return tuple(self._layer(layer, (*path, index)) for index, layer in enumerate(layers))
 
-        layers = self._chain([next(named) for _ in network], inputs[0])
-        last = layers[-1].name
-        built = tuple(self._output(output, [next(named) for _ in output.entries], last) for output in outputs)
-        return layers, built or (OutputSpec("output", last, (), layers[-1].origin),)
+    def _layer(self, plain: PlainLayer, path: Path) -> LayerEntry:
+        entry = read_entry(plain.node.plain(), path, LAYER_CONNECTIONS)
+        assert entry is not None  # expansion makes nothing else
+        layer = self._kind(self._families.layers, entry)
+        return LayerEntry(plain.name, layer, plain.sources, self._origin(entry.path), entry.path)
 
-    def _chain(self, named: list[tuple[Entry, str]], before: str) -> tuple[LayerEntry, ...]:
-        """Layers that read the value before them unless they say otherwise."""
-        layers = []
-        for entry, name in named:
-            references = entry.references()
-            sources = (before,) if references is None else tuple(r.name for r in references)
-            layer = self._kind(self._families.layers, entry)
-            layers.append(LayerEntry(name, layer, sources, self._origin(entry.path), entry.path))
-            before = name
-        return tuple(layers)
-
-    def _output(self, output: Output, named: list[tuple[Entry, str]], before: str) -> OutputSpec:
-        layers = self._chain(named, before)
-        value = output.reference if output.reference is not None else layers[-1].name
-        return OutputSpec(output.name, value, layers, self._origin(output.path))
+    def _output(self, output: ExpandedOutput) -> OutputSpec:
+        path: Path = ("outputs", output.name)
+        return OutputSpec(output.name, output.value, self._layers(output.layers, path), self._origin(path))
 
     # --- training and data -----------------------------------------------------------------------------------------
 
@@ -243,11 +252,12 @@ class _Builder:
         written = (self._tree.get("training") or {}).get(key, [])
         return [entry for entry in read_entries(written, ("training", key), connections) if entry is not None]
 
-    def _training(self, last: str, outputs: tuple[OutputSpec, ...]) -> TrainingSettings | None:
+    def _training(self, outputs: tuple[OutputSpec, ...]) -> TrainingSettings | None:
         written = self._tree.get("training")
         if written is None:
             return None
-        values = {output.name: output.from_ for output in outputs}
+        last = self._expansion.last
+        values = {**self._expansion.values, **{output.name: output.from_ for output in outputs}}
         losses = tuple(self._loss(entry, last, values) for entry in self._entries("loss", LOSS_CONNECTIONS))
         metrics = tuple(self._metric(entry, losses, values) for entry in self._entries("metrics", METRIC_CONNECTIONS))
         optimizer = read_entry(written.get("optimizer", DEFAULT_OPTIMIZER), ("training", "optimizer"), ())
@@ -292,9 +302,9 @@ class _Builder:
         return dataclasses.replace(DataSettings.from_yaml(written), origin=self._origin(("data",)))
 
 
-def _value(name: str, outputs: Mapping[str, str]) -> str:
-    """The value that a reference means: an output's name stands for the value it returns."""
-    return outputs.get(name, name)
+def _value(name: str, values: Mapping[str, str]) -> str:
+    """The layer or input that a reference means: the name of an output or composite stands for the value it has."""
+    return values.get(name, name)
 
 
 def _name_from_file(file: str) -> str:

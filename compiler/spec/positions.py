@@ -26,6 +26,15 @@ class Place(NamedTuple):
     column: int
 
 
+class Source(NamedTuple):
+    """What a node in a rewritten tree was written as, for messages."""
+
+    path: Path
+    """Where it stands in the spec as written."""
+    within: tuple[str, ...] = ()
+    """Through which uses it came here, the nearest first: `in block 'bottleneck' used on line 12`."""
+
+
 _NO_KEYS: Mapping[str, Place] = MappingProxyType({})
 
 
@@ -34,7 +43,7 @@ class Node:
     """A YAML value and its place: a scalar, a tuple of nodes, or a mapping of nodes with the places of its keys.
 
     A node may have several parents (YAML aliases); `size` counts the values it stands for as if each were written
-    out, `height` the levels of nesting.
+    out, `height` the levels of nesting. `source` is set where a rewritten tree holds text from elsewhere.
     """
 
     value: Any
@@ -42,6 +51,7 @@ class Node:
     keys: Mapping[str, Place] = field(default_factory=lambda: _NO_KEYS)
     size: int = 1
     height: int = 1
+    source: Source | None = None
 
     def plain(self) -> Any:
         """The value as dicts, lists and scalars."""
@@ -73,32 +83,44 @@ class Positions:
 
     def value(self, path: Path) -> Place:
         """The place of the value at `path`, or of the deepest value on the way there."""
-        return self._walk(path)[1].place
+        return self._walk(path).node.place
 
     def key(self, path: Path) -> Place:
         """The place of the key that names the value at `path`; of the value itself where no key does."""
-        walked, node, key = self._walk(path)
-        return key if key is not None and walked == path else node.place
+        found = self._walk(path)
+        return found.key if found.key is not None and found.whole else found.node.place
 
     def origin(self, path: Path, *, of_key: bool = False) -> Origin:
-        """The origin of a value, with the path as far as it exists in the spec.
+        """The origin of a value, with its path as written, as far as it exists in the spec.
 
         An empty value (`units:`) has no text of its own, so its key stands for it.
         """
-        walked, node, key = self._walk(path)
-        place = key if key is not None and (of_key or node.value is None) else node.place
-        return Origin(place.file, place.line, place.column, path_text(walked))
+        found = self._walk(path)
+        place = found.key if found.key is not None and (of_key or found.node.value is None) else found.node.place
+        return Origin(place.file, place.line, place.column, path_text(found.written), found.within)
 
-    def _walk(self, path: Path) -> tuple[Path, Node, Place | None]:
-        node, key = self._root, None
+    def _walk(self, path: Path) -> _Found:
+        node, key, source = self._root, None, self._root.source or Source(())
+        start = 0  # where in the path the last source stands
         for depth, step in enumerate(path):
             if isinstance(node.value, dict) and step in node.value:
                 node, key = node.value[step], node.keys.get(str(step))
             elif isinstance(node.value, tuple) and isinstance(step, int) and 0 <= step < len(node.value):
                 node, key = node.value[step], None
             else:
-                return path[:depth], node, key
-        return path, node, key
+                return _Found(node, key, (*source.path, *path[start:depth]), source.within, whole=False)
+            if node.source is not None:
+                source, start = node.source, depth + 1
+        return _Found(node, key, (*source.path, *path[start:]), source.within, whole=True)
+
+
+class _Found(NamedTuple):
+    node: Node
+    key: Place | None
+    written: Path
+    within: tuple[str, ...]
+    whole: bool
+    """Whether the path leads all the way to the node."""
 
 
 _PLAIN_KEY = re.compile(r"[^\s.\[\]'\"]+")

@@ -10,8 +10,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from netwright.schema import Definitions, Registry, described_schema
+from netwright.schema import Definitions, Registry, described_schema, load_plugins
 
+from .expand.blocks import Block, BlockSettings, ParameterSettings, call_schema
+from .expand.composite import Composite
+from .expand.constants import CONSTANTS_SCHEMA
+from .include import INCLUDE_SCHEMA
 from .settings import NAME, NAME_PATTERN, REFERENCE, REFERENCES, DataSettings, InputSettings, TrainingSettings
 
 LANGUAGE_VERSION = 1
@@ -43,21 +47,35 @@ _BASES = {
 
 
 def installed_families() -> Families:
-    """The families of this package, every kind registered. Imported on first use."""
+    """The families of this package, every kind registered, those of plugins too. Imported on first use."""
     registries = {}
     for folder, base in _BASES.items():
         importlib.import_module(f"..{folder}", __package__)  # registers the kinds
         module = importlib.import_module(f"..{folder}.base", __package__)
         registries[folder] = getattr(module, base).registry
+    load_plugins("netwright.compiler")
     return Families(**registries)
 
 
 def spec_schema(data_schema: Mapping[str, Any] | None = None, families: Families | None = None) -> dict[str, Any]:
-    """JSON Schema (draft 2020-12) of a spec. `data_schema` is that of `data.source`; None admits any."""
+    """JSON Schema (draft 2020-12) of specs, for editors. `data_schema` is that of `data.source`; None admits any."""
+    from .editors import for_editors
+
+    return for_editors(language_schema(data_schema, families))
+
+
+def language_schema(
+    data_schema: Mapping[str, Any] | None = None,
+    families: Families | None = None,
+    blocks: Mapping[str, Block] | None = None,
+) -> dict[str, Any]:
+    """JSON Schema of the specs that use `blocks` (None: none), its formulas apart: it knows values, not `${…}`."""
     families = families or installed_families()
-    definitions = Definitions(_common_fields(families))
+    common = _common_fields(families)
+    definitions = Definitions(common)
     for registry in families:
         definitions.reference(registry)
+    _add_layers_of_layers(definitions, families, common, blocks or {})
     training = described_schema(TrainingSettings, definitions)
     training["properties"]["optimizer"].pop("default")  # described in words; None is not what one would write
     data = described_schema(DataSettings, definitions)
@@ -74,7 +92,10 @@ def spec_schema(data_schema: Mapping[str, Any] | None = None, families: Families
         "required": ["netwright", "inputs", "network"],
         "properties": {
             "netwright": {"const": LANGUAGE_VERSION, "description": "Version of the spec language."},
+            "include": INCLUDE_SCHEMA,
             "name": {**NAME, "description": "Name of the model (default: that of the file)."},
+            "constants": CONSTANTS_SCHEMA,
+            "blocks": _blocks_schema(definitions),
             "inputs": {
                 "type": "object",
                 "description": "The values the network is given, by name.",
@@ -83,10 +104,20 @@ def spec_schema(data_schema: Mapping[str, Any] | None = None, families: Families
                 "additionalProperties": described_schema(InputSettings, definitions),
             },
             "network": {
-                "type": "array",
-                "description": "The layers, each reading the value before it unless it says `from`.",
+                "type": ["array", "object"],
+                "description": "The layers, each reading the value before it unless it says `from`. Or formulas and "
+                "layers by name.",
                 "minItems": 1,
+                "minProperties": 1,
                 "items": layer,
+                "propertyNames": {"pattern": NAME_PATTERN},
+                "additionalProperties": {
+                    "type": ["string", "object"],
+                    "x-expected": "a formula or a layer",
+                    "if": {"type": "object"},
+                    "then": layer,
+                },
+                "x-expected": "a list of layers",
             },
             "outputs": {
                 "type": "object",
@@ -95,7 +126,7 @@ def spec_schema(data_schema: Mapping[str, Any] | None = None, families: Families
                 "propertyNames": {"pattern": NAME_PATTERN},
                 "additionalProperties": {
                     "type": ["string", "object", "array"],
-                    "description": "The name of a value, or a layer, or a list of layers.",
+                    "description": "The name of a value, a formula, a layer, or a list of layers.",
                     "minItems": 1,
                     "items": layer,
                     "x-expected": "the name of a value, a layer, or a list of layers",
@@ -107,6 +138,37 @@ def spec_schema(data_schema: Mapping[str, Any] | None = None, families: Families
             "data": data,
         },
         "$defs": definitions.schemas,
+    }
+
+
+def _add_layers_of_layers(
+    definitions: Definitions,
+    families: Families,
+    common: Mapping[str, Mapping[str, dict[str, Any]]],
+    blocks: Mapping[str, Block],
+) -> None:
+    """Composites and blocks are written where layers are."""
+    layer = definitions.schemas["layer"]
+    own = common[families.layers.family]
+    for kind, cls in Composite.registry.items():
+        layer["properties"].setdefault(kind, described_schema(cls, definitions, own))
+    for name, block in blocks.items():
+        call = call_schema(block, own, definitions.schemas)
+        if name not in layer["properties"]:
+            layer["properties"][name] = call
+            if not call["required"]:
+                layer["allOf"][0]["then"]["enum"].append(name)
+
+
+def _blocks_schema(definitions: Definitions) -> dict[str, Any]:
+    block = described_schema(BlockSettings, definitions)
+    parameter = described_schema(ParameterSettings, definitions)
+    block["properties"]["parameters"]["additionalProperties"] = parameter
+    return {
+        "type": "object",
+        "description": "Chains of layers with names and parameters, used as layers by their name.",
+        "propertyNames": {"pattern": NAME_PATTERN},
+        "additionalProperties": block,
     }
 
 

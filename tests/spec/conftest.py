@@ -23,6 +23,11 @@ FAMILIES = Families(LAYERS, LOSSES, OPTIMIZERS, INITIALIZERS, SCHEDULES, METRICS
 class Layer(Described):
     registry: ClassVar[Registry[Any]] = LAYERS
 
+    @classmethod
+    def reads(cls, arguments: Any) -> tuple[str, ...] | None:
+        del arguments
+        return None
+
 
 @dataclass(frozen=True, kw_only=True)
 class Loss(Described):

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal
 import pytest
 from jsonschema import Draft202012Validator
 from netwright.compiler.spec import Families, spec_schema
+from netwright.compiler.spec.schema import language_schema
 from netwright.schema import Definitions, Described, Registry, describe_fields, registry_schema, spec_field
 
 
@@ -38,7 +39,7 @@ def test_every_reference_leads_somewhere_and_no_choice_hides_messages(families: 
 
 
 def test_families_are_written_once_and_may_hold_themselves(families: Families) -> None:
-    schema = spec_schema(None, families)
+    schema = language_schema(None, families)
     kinds = schema["$defs"]["layer"]["properties"]
     assert kinds["branches"]["properties"]["layers"]["items"] == {"$ref": "#/$defs/layer"}
     assert kinds["dense"]["properties"]["initializer"]["$ref"] == "#/$defs/initializer"
@@ -46,7 +47,7 @@ def test_families_are_written_once_and_may_hold_themselves(families: Families) -
 
 
 def test_fields_keep_description_and_default_in_yaml_form(families: Families) -> None:
-    dense = spec_schema(None, families)["$defs"]["layer"]["properties"]["dense"]
+    dense = language_schema(None, families)["$defs"]["layer"]["properties"]["dense"]
     fields = dense["properties"]
     assert dense["description"] == "y = x W + b."
     assert fields["units"] == {"type": "integer", "minimum": 1, "description": "number of outputs"}
@@ -57,7 +58,7 @@ def test_fields_keep_description_and_default_in_yaml_form(families: Families) ->
 
 
 def test_sections_keep_description_and_default(families: Families) -> None:
-    sections = spec_schema(None, families)["properties"]
+    sections = language_schema(None, families)["properties"]
     training = sections["training"]["properties"]
     assert training["epochs"] == {
         "type": "integer",
