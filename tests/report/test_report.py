@@ -16,7 +16,6 @@ from netwright.runtime.data.columns import ArrayColumns
 from netwright.runtime.report import write_report
 from report_pages import Page, assert_offline
 
-
 UNREADABLE = "cannot be read: 'utf-8' codec can't decode byte 0xff in position 0: invalid start byte"
 
 
