@@ -57,7 +57,7 @@ def spread(x: Any) -> Any:
     return torch.where(x > 0, x, 1.0)
 
 
-def one_hot(x: Any) -> Any:
+def one_hot(p: Any, x: Any) -> Any:
     """Numbers that are no class are all 0."""
     return (x[..., None] == torch.arange(3)).float()
 
@@ -153,8 +153,8 @@ CASES = {
     "rescale": [Case(layers.Rescale(scale=0.5, offset=1), lambda p, x: x / 2 + 1)],
     "cast": [Case(layers.Cast(), lambda p, x: x * 1)],
     "one_hot": [
-        Case(layers.OneHot(classes=3), lambda p, x: one_hot(x), ((4,),), differentiable=False, dtype="int64", indices=4),
-        Case(layers.OneHot(classes=3), lambda p, x: one_hot(x), ((4, 2),), differentiable=False, dtype="int32", indices=4),
+        Case(layers.OneHot(classes=3), one_hot, ((4,),), differentiable=False, dtype="int64", indices=4),
+        Case(layers.OneHot(classes=3), one_hot, ((4, 2),), differentiable=False, dtype="int32", indices=4),
     ],
     "dropout": [Case(layers.Dropout(rate=0.5), lambda p, x: x * 1)],  # while training: tests/layers/test_dropout.py
     "layer_norm": [

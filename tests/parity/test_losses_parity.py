@@ -42,7 +42,6 @@ class Case:
         }
         return output, targets[self.target]()
 
-
     def target_shape(self) -> tuple[int, ...]:
         return (*self.shape[:-1], self.shape[-1] // 2) if self.halves else self.shape
 

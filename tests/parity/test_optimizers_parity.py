@@ -75,9 +75,7 @@ CASES = {
     "proximal_gradient": [
         Case(optimizers.ProximalGradient(), sgd()),
         Case(optimizers.ProximalGradient(), lambda p: TorchProximalGradient(p, 2.0), l1=2.0, gradients="constant"),
-        Case(
-            optimizers.ProximalGradient(accelerated=True), lambda p: TorchProximalGradient(p, 2.0, True), 0.1, l1=2.0
-        ),
+        Case(optimizers.ProximalGradient(accelerated=True), lambda p: TorchProximalGradient(p, 2.0, True), 0.1, l1=2.0),
         Case(optimizers.ProximalGradient(accelerated=True), lambda p: TorchProximalGradient(p, 0.0, True)),
     ],
     "momentum": [Case(optimizers.Momentum(), sgd(momentum=0.9))],
