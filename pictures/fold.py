@@ -1,4 +1,7 @@
-"""Blocks: the part of a layer's name before the last `/`. Down to a depth they are frames, below it one box each."""
+"""Blocks: the part of a layer's name before the last `/`. Down to a depth they are frames, below it one box each.
+
+A layer may have the name of a block: the `add` that closes the block `residual1`. It is drawn inside it.
+"""
 
 from __future__ import annotations
 
@@ -29,9 +32,13 @@ class Box:
 
 @dataclass
 class Frame:
-    """An open block: the boxes and frames in it. The outermost frame has no name."""
+    """An open block: the boxes and frames in it. The outermost frame has no name.
+
+    `title` is the name without that of the frame around it.
+    """
 
     name: str = ""
+    title: str = ""
     boxes: list[Box] = field(default_factory=list)
     frames: list[Frame] = field(default_factory=list)
 
@@ -67,8 +74,12 @@ def _fold(network: Network, depth: int) -> Folded:
         members.setdefault(_holder(layer.name, depth), []).append(layer)
     root = Frame()
     frames: dict[str, Frame] = {"": root}
+    for name in members:
+        _frame(name.rpartition("/")[0], frames)
     for name, layers in members.items():
-        _frame(name.rpartition("/")[0], frames).boxes.append(_box(name, layers))
+        home = name if name in frames else name.rpartition("/")[0]
+        frames[home].boxes.append(_box(name, layers))
+    _join(root)
     holder = {layer.name: name for name, layers in members.items() for layer in layers}
     lines = {
         (holder.get(source, source), holder[layer.name]): None
@@ -94,8 +105,24 @@ def _frame(name: str, frames: dict[str, Frame]) -> Frame:
 
 def _box(name: str, layers: list[Layer]) -> Box:
     last = layers[-1]
-    if last.name == name:
+    if [layer.name for layer in layers] == [name]:
         return Box(name, last.kind, last.family, last.detail, last.shape, last.parameters)
     parameters = sum(layer.parameters for layer in layers)
     detail = count_text(len(layers), "layer")
-    return Box(name, name.rpartition("/")[2], "block", detail, last.shape, parameters, len(layers))
+    return Box(name, _title(name), "block", detail, last.shape, parameters, len(layers))
+
+
+def _title(name: str) -> str:
+    """The last part of a block's name, or `repeat1/0` where that is only a number."""
+    before, _, last = name.rpartition("/")
+    return f"{before.rpartition('/')[2]}/{last}" if last.isdigit() and before else last
+
+
+def _join(frame: Frame) -> None:
+    """A frame with nothing but another frame in it is drawn as one."""
+    for index, inner in enumerate(frame.frames):
+        while not inner.boxes and len(inner.frames) == 1:
+            inner = inner.frames[0]  # noqa: PLW2901
+        inner.title = inner.name.removeprefix(f"{frame.name}/")
+        frame.frames[index] = inner
+        _join(inner)

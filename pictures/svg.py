@@ -150,7 +150,7 @@ def _frames(root: Frame) -> Iterable[Frame]:
 def _frame_title(frame: Frame) -> str:
     boxes = frame.all_boxes()
     parameters = sum(box.parameters for box in boxes)
-    title = f"{frame.name.rpartition('/')[2]} · {count_text(sum(box.layers for box in boxes), 'layer')}"
+    title = f"{frame.title} · {count_text(sum(box.layers for box in boxes), 'layer')}"
     return f"{title} · {count_text(parameters, 'parameter')}" if parameters else title
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from drawn_networks import blocks
+from drawn_networks import blocks, layer
+from netwright.pictures import Network
 from netwright.pictures.fold import ROOM, Frame, fold
 
 
@@ -46,3 +47,25 @@ def test_a_folded_block_is_one_box_with_what_its_layers_have_together() -> None:
 def test_blocks_stay_closed_where_too_much_would_come_of_opening_them() -> None:
     assert len(fold(blocks(ROOM)).root.all_boxes()) == ROOM + 1
     assert len(fold(blocks(7)).root.all_boxes()) == 3 * 7 + 1 <= ROOM
+
+
+def test_the_layer_that_closes_a_block_is_drawn_in_it() -> None:
+    layers = (layer("residual1/one", "x", parameters=3), layer("residual1", "residual1/one", "x", kind="add"))
+    network = Network("n", (), layers, ())
+    assert names(fold(network, depth=1).root) == {
+        "boxes": [],
+        "residual1": {"boxes": ["residual1/one", "residual1"]},
+    }
+    (box,) = fold(network, depth=0).root.boxes
+    assert (box.name, box.detail, box.parameters, box.folded) == ("residual1", "2 layers", 3, True)
+
+
+def test_frames_with_nothing_between_them_are_one() -> None:
+    network = Network("n", (), tuple(layer(f"repeat1/{i}/unit1/{name}", "x") for i in (0, 1) for name in "ab"), ())
+    (outer,) = fold(network, depth=3).root.frames
+    assert [(frame.name, frame.title) for frame in outer.frames] == [
+        ("repeat1/0/unit1", "0/unit1"),
+        ("repeat1/1/unit1", "1/unit1"),
+    ]
+    assert outer.title == "repeat1"
+    assert [box.kind for box in fold(network, depth=1).root.all_boxes()] == ["repeat1/0", "repeat1/1"]
