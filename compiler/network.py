@@ -13,7 +13,7 @@ from .initializers import Initializer, Ones, Tied, Zeros
 from .ir import DType, Shape, Value, graph_input, is_static, scope, shape_text, symbol
 from .layers import Layer, Shared
 from .layers.base import Statistic
-from .spec.model import Spec
+from .spec.model import InputSpec, Spec
 from .spec.settings import LayerEntry
 from .state import State
 from .variables import Variables
@@ -131,7 +131,9 @@ def build_forward(spec: Spec, variables: Variables, *, random_counter: Value | N
     features = {item.name: graph_input(item.name, DType(item.dtype), _shape(item.shape)) for item in spec.inputs}
     forward = Forward(features, dict(features), outputs={})
     builder = _Builder(spec, forward, variables, random_counter)
-    for entry in spec.layers:
+    for item in spec.inputs:
+        builder.preprocess(item)
+    for entry in spec.network + tuple(layer for output in spec.outputs for layer in output.layers):
         builder.layer(entry)
     if builder.diagnostics:
         raise SpecError(builder.diagnostics)
@@ -152,6 +154,17 @@ class _Builder:
         self.diagnostics: list[Diagnostic] = []
         self.entries: dict[str, LayerEntry] = {}  # layer name -> the entry that owns its parameters
         self.fed_by: dict[str, str] = {}  # layer name -> the name of its first input, for the shape trail
+
+    def preprocess(self, item: InputSpec) -> None:
+        """Let the name of an input mean what its preprocessing makes of it."""
+        for entry in item.preprocess:
+            self.layer(entry)
+        if item.preprocess:
+            made = self.forward.values.get(item.preprocess[-1].name)
+            if made is None:  # reported; what reads the input is passed over
+                del self.forward.values[item.name]
+            else:
+                self.forward.values[item.name] = made
 
     def layer(self, entry: LayerEntry) -> None:
         """Add one layer, unless a layer it reads failed (and was reported)."""
@@ -198,7 +211,10 @@ class _Builder:
         while name is not None:
             steps.append(f"{name} {shape_text(self.forward.values[name].shape)}")
             name = self.fed_by.get(name)
-        return " → ".join(reversed(steps))
+        steps.reverse()
+        if len(steps) > 12:  # where it came from, and what led here
+            steps[3:-8] = ["…"]
+        return " → ".join(steps)
 
 
 def _check_arity(layer: Layer, count: int) -> None:

@@ -16,7 +16,7 @@ from netwright.schema import as_list
 
 from ..errors import Diagnostic
 from .expand.formulas import holds_formula
-from .positions import Node, Path, Positions
+from .positions import Node, Path, Positions, mapping
 from .settings import MAX_REPORTED, NAME_PATTERN
 from .suggest import closest, did_you_mean
 from .wording import a, expected, expected_number, family_of, fields, plural, received
@@ -79,7 +79,11 @@ class SchemaCheck:
     def judge(self, node: Node, schema: Mapping[str, Any] | None = None) -> tuple[list[Diagnostic], list[Path]]:
         """The mistakes of a tree, and the paths of the values that are wrong."""
         tree, validator = node.plain(), self._validator
-        errors = validator.iter_errors(tree) if schema is None else validator.descend(tree, schema)
+        if schema is None:
+            errors = validator.iter_errors(tree)
+        else:  # a part is judged as what stands under its key
+            node, key = _under_key(node)
+            errors = validator.descend(tree, schema, path=key)
         legible = (error for error in errors if not _is_uncalculated(error))
         violations = [_violation(error) for error in islice(legible, MAX_REPORTED)]
         crowded = {v.path for v in violations if v.keyword == "maxProperties" and "x-family" in v.schema}
@@ -100,6 +104,13 @@ class SchemaCheck:
             for diagnostic in translator.translate(violation)
         )
         return list(dict.fromkeys(islice(plain, MAX_REPORTED))), [v.path for v in violations]
+
+
+def _under_key(part: Node) -> tuple[Node, str]:
+    """A tree that holds a part under the nearest key that leads to it."""
+    path = part.source.path if part.source is not None else ()
+    key = next((step for step in reversed(path) if isinstance(step, str)), "")
+    return mapping({key: part}, {key: part.place}, part.place), key
 
 
 def _is_uncalculated(error: ValidationError) -> bool:

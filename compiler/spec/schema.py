@@ -13,7 +13,7 @@ from typing import Any
 from netwright.schema import Definitions, Registry, described_schema, load_plugins
 
 from .expand.blocks import Block, BlockSettings, ParameterSettings, call_schema
-from .expand.composite import Composite
+from .expand import Composite
 from .expand.constants import CONSTANTS_SCHEMA
 from .include import INCLUDE_SCHEMA
 from .settings import NAME, NAME_PATTERN, REFERENCE, REFERENCES, DataSettings, InputSettings, TrainingSettings

@@ -59,6 +59,10 @@ def explain_syntax_error(error: yaml.YAMLError, text: str) -> tuple[tuple[int, i
         return (start.line, start.column), "the quote that begins here is never closed", "add the closing quote"
     if "cannot start any token" in problem:
         return place, *_bad_start(_character(text, place))
+    if _character(text, place) == "{" and _row(text, place[0])[: place[1]].endswith("$"):
+        formula = _formula(_row(text, place[0])[place[1] - 1 :])
+        hint = f'write "{formula}"' if '"' not in formula else f"write '{formula}'"
+        return (place[0], place[1] - 1), "inside { } or [ ] a formula must stand in quotes", hint
     entry = re.match(r"\s*(-[A-Za-z_]\S*)", _row(text, place[0]))
     if entry is not None:
         column = entry.start(1)
@@ -78,6 +82,12 @@ def _inside(text: str, line: int, column: int) -> tuple[int, int]:
 def _row(text: str, line: int) -> str:
     rows = text.splitlines()
     return rows[line] if line < len(rows) else ""
+
+
+def _formula(row: str) -> str:
+    """The `${…}` that begins a row, as far as it goes."""
+    found = re.match(r"\$\{[^}]{0,60}\}", row)
+    return found.group() if found else "${…}"
 
 
 def _character(text: str, place: tuple[int, int]) -> str:

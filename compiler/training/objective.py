@@ -56,7 +56,7 @@ def declare_targets(spec: Spec, training: TrainingSettings, forward: Forward) ->
         try:
             wanted = entry.loss.target_type(output.type)
             known = targets[entry.target].value.type if entry.target in targets else None
-            known = forward.features[entry.target].type if entry.target in forward.features else known
+            known = forward.values[entry.target].type if entry.target in forward.features else known
             _agree(entry.target, known, wanted)
             if known is None:
                 value = graph_input(entry.target, wanted.dtype, wanted.shape)
@@ -84,7 +84,7 @@ def build_objective(
     problems: list[Diagnostic] = []
     loss: Value | None = None
     weight: Value | None = None
-    known = {**forward.features, **{name: target.value for name, target in targets.items()}}
+    known = {**{name: forward.values[name] for name in forward.features}, **{name: target.value for name, target in targets.items()}}
     for entry in training.loss:
         with scope(f"loss/{entry.target}", entry.origin):
             elements = entry.loss.elements(forward.values[entry.from_], known[entry.target])

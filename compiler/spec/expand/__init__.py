@@ -17,12 +17,16 @@ from ..entries import LOSS_CONNECTIONS, read_entries, sample_weight_of, target_o
 from ..positions import Node, Path, Positions, Source, mapping, sequence
 from ..settings import RESERVED
 from ..wording import received
+from . import repeat  # noqa: F401  (registers its kind)
 from .blocks import Block
+from .composite import Composite
 from .constants import read_constants
 from .entries import Item, LayerCall, PlainLayer, items_of, keyed, sourced
 from .expander import Expander, TooLargeError
 from .formulas import Formulas
 from .scope import Scope, Sources
+
+__all__ = ["Composite", "ExpandedOutput", "Expansion", "expand"]
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 from netwright.schema import Described, spec_field
 
@@ -37,9 +37,8 @@ class ParameterSettings(Described):
     """A parameter of a block: `width: integer`, or `stride: {type: integer, default: 1}`."""
 
     shorthand: ClassVar[str | None] = "type"
-    type: str = spec_field(
-        "What it takes: a number, text, a list, or an entry such as a layer.",
-        schema={"type": "string", "enum": list(PARAMETER_TYPES)},
+    type: Literal["integer", "number", "boolean", "text", "list", "layer", "activation", "initializer"] = spec_field(
+        "What it takes: a number, text, a list, or an entry such as a layer."
     )
     default: Any = spec_field(
         "Its value where a use gives none; `null` lets it be absent. Without a default it must be given.",
@@ -254,14 +253,15 @@ def _argument(
 ) -> Any:
     """The value of a parameter in one use: the given one, or its default, which may mention the parameters before."""
     argument = use.call.argument
-    if parameter.name in use.call.fields:
-        return use.call.fields[parameter.name].plain()
+    given = use.call.fields.get(parameter.name)
     if argument is not None and not isinstance(argument.value, dict) and parameter.name == block.shorthand:
-        return argument.plain()
+        given = argument
+    if given is not None:
+        return UNKNOWN if expander.formulas.occur_in(given) else given.plain()
     assert parameter.default is not None  # the schema asks for the others
     source = Source((*parameter.path, "default"), within)
     node = expander.formulas.apply(parameter.default, names, source)
     if node is not parameter.default:
         schema = parameter_schema(parameter, expander.check.definitions)
         expander.check_part(sourced(node, *source), schema)
-    return node.plain()
+    return UNKNOWN if expander.formulas.occur_in(node) else node.plain()

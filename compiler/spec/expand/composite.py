@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from netwright.schema import Described, Registry, spec_field
 
 from ..positions import Node, Path, mapping
-from .entries import Item, LayerCall, items_of, keyed
+from .entries import Item, LayerCall, items_of, keyed, sourced
 from .scope import Scope, Sources
 
 if TYPE_CHECKING:
@@ -82,6 +82,12 @@ class Sequence(Composite):
     apply all of them to another value.
     """
 
+    example: ClassVar[str] = """
+network:
+  - sequence: {name: tower, layers: [{dense: 16}, relu]}
+  - shared: {layer: tower, from: x, name: again}
+  - add: {from: [tower, again]}
+"""
     shorthand: ClassVar[str | None] = "layers"
     layers: tuple[Any, ...] = spec_field("The layers, each reading the value before it.", schema=layer_list())
 
@@ -99,6 +105,11 @@ class Residual(Composite):
     `shortcut` lists layers for the other side of the sum where the two shapes differ: shortcut(x) + layers(x).
     """
 
+    example: ClassVar[str] = """
+residual:
+  - dense: {units: 4, activation: relu}
+  - dense: 4
+"""
     chain_fields: ClassVar[tuple[str, ...]] = ("layers", "shortcut")
     shorthand: ClassVar[str | None] = "layers"
     layers: tuple[Any, ...] = spec_field("The layers of the branch.", schema=layer_list())
@@ -124,6 +135,14 @@ class Parallel(Composite):
     A branch without layers, `[]`, passes the value on. Branches may be a list; then they are called `0`, `1`, ….
     """
 
+    example: ClassVar[str] = """
+parallel:
+  branches:
+    narrow: [{dense: {units: 2, activation: tanh}}]
+    wide: [{dense: 16}, relu, {dense: 2}]
+    same: []
+  merge: concat
+"""
     chain_fields: ClassVar[tuple[str, ...]] = ("branches",)
     shorthand: ClassVar[str | None] = "branches"
     branches: Any = spec_field(
@@ -185,4 +204,4 @@ def merge_node(use: Use, kind: str, axis: Node | None) -> Node:
     if axis is None:
         return Node(kind, place)
     fields = mapping({"axis": axis}, {"axis": axis.place}, place)
-    return mapping({kind: fields}, {kind: place}, place)
+    return mapping({kind: sourced(fields, use.call.path(), use.scope.within)}, {kind: place}, place)

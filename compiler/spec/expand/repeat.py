@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from netwright.schema import spec_field
 
@@ -24,6 +24,13 @@ class Repeat(Composite):
     `repeat1/0/dense1`; `repeat1/0` is the value after the first repetition.
     """
 
+    example: ClassVar[str] = """
+repeat:
+  times: 3
+  layers:
+    - dense: ${16 * (i + 1)}
+    - relu
+"""
     times: int = spec_field("How often.", minimum=1)
     index: str = spec_field(
         "What formulas call the number of the repetition.", default="i", schema={"type": "string", "minLength": 1}
