@@ -15,6 +15,7 @@ from .sections import section_pages
 
 _TITLES = {
     "layer": "Layers",
+    "composite layer": "Layers of layers",
     "activation": "Activations",
     "loss": "Losses",
     "metric": "Metrics",
@@ -23,18 +24,21 @@ _TITLES = {
     "initializer": "Initializers",
     "data source": "Data sources",
 }
+_WRITTEN_AS = {"composite layer": "layer"}
+"""Families whose kinds stand where those of another one do."""
 
 
 def reference() -> dict[str, Family]:
     """Every family by its name in the singular, in the order of the reference; plugins are in it too."""
-    from netwright.compiler import spec_schema
     from netwright.compiler.layers.base import Activation
     from netwright.compiler.spec import installed_families
+    from netwright.compiler.spec.expand import Composite
+    from netwright.compiler.spec.schema import language_schema
     from netwright.runtime.data import DataSource, source_schema
 
-    schema = spec_schema(source_schema())
-    registries = {registry.family: registry for registry in (*installed_families(), Activation.registry)}
-    registries["data source"] = DataSource.registry
+    schema = language_schema(source_schema())
+    known = (*installed_families(), Activation.registry, Composite.registry, DataSource.registry)
+    registries = {registry.family: registry for registry in known}
     families = {"section": Family("section", "Sections", (), tuple(section_pages(schema)))}
     for name, title in _TITLES.items():
         families[name] = _family(title, registries[name], schema)
@@ -43,7 +47,8 @@ def reference() -> dict[str, Family]:
 
 
 def _family(title: str, registry: Registry[Any], schema: Mapping[str, Any]) -> Family:
-    entries = schema["$defs"][registry.family.replace(" ", "_")]["properties"]
+    written_as = _WRITTEN_AS.get(registry.family, registry.family.replace(" ", "_"))
+    entries = schema["$defs"][written_as]["properties"]
     kinds = [(kind, cls) for kind, cls in registry.items() if not _has_a_page_elsewhere(registry, kind)]
     sections = frozenset(schema["properties"])
     common: tuple[Field, ...] = ()

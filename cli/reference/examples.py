@@ -10,6 +10,7 @@ from netwright.schema import Described
 
 _PLACES: Final[Mapping[str, str]] = {
     "layer": "network:\n  - ENTRY",
+    "composite layer": "network:\n  - ENTRY",
     "activation": "network:\n  - dense: 8\n  - ENTRY",
     "loss": "training:\n  loss: ENTRY",
     "metric": "training:\n  loss: categorical_cross_entropy\n  metrics: [ENTRY]",

@@ -11,8 +11,21 @@ from .pages import Page
 EXAMPLES: Final[Mapping[str, str]] = {
     "netwright": "netwright: 1",
     "name": "name: digits_mlp",
+    "include": "include: training.yaml",
+    "constants": "constants:\n  width: 64\n  half: ${width // 2}\nnetwork:\n  - dense: ${half}\n  - dense: 1",
+    "blocks": (
+        "blocks:\n  unit:\n    parameters: {width: integer, rate: {type: number, default: 0.1}}\n    layers:\n"
+        "      - dense: ${width}\n      - relu\n      - dropout: ${rate}\n"
+        "network:\n  - unit: 64\n  - unit: {width: 32, rate: 0.2}\n  - dense: 1"
+    ),
+    "blocks.parameters": (
+        "blocks:\n  unit:\n    parameters:\n      width: integer\n      function: {type: activation, default: relu}\n"
+        "    layers:\n      - dense:\n          units: ${width}\n          activation: ${function}\n"
+        "network:\n  - unit: 64\n  - unit: {width: 1, function: linear}"
+    ),
     "inputs": (
-        "inputs:\n  image: [28, 28]\n  words: {shape: [time], dtype: int64}\nnetwork:\n  - flatten: {from: image}"
+        "inputs:\n  image:\n    shape: [28, 28]\n    dtype: uint8\n    preprocess: [{rescale: 0.00392157}]\n"
+        "  words: {shape: [time], dtype: int64}\nnetwork:\n  - flatten: {from: image}"
     ),
     "network": "network:\n  - flatten\n  - dense: {units: 64, activation: relu}\n  - dense: {units: 10, name: logits}",
     "outputs": (
@@ -27,6 +40,7 @@ EXAMPLES: Final[Mapping[str, str]] = {
     "training.early_stopping": "training:\n  loss: squared_error\n  early_stopping: {patience: 5, monitor: loss}",
     "data": "data:\n  source: {npz: flowers.npz}\n  split: {validation: 0.1, test: 0.2}\n  columns: {x: petals}",
     "data.split": "data:\n  source: digits\n  split: {validation: 0.1, test: 0.2, stratify: label}",
+    "data.balance": "data:\n  source: digits\n  balance: oversample",
 }
 """Section, or `section.field` for a field with fields of its own -> how it is written."""
 
@@ -36,11 +50,12 @@ def section_pages(schema: Mapping[str, Any]) -> Iterator[Page]:
     for name, section in schema["properties"].items():
         body = _body(section)
         yield Page("section", name, section["description"], fields_of(body), EXAMPLES.get(name, ""), _shorthand(body))
-        for part, inner in body.get("properties", {}).items():
+        for part, described in body.get("properties", {}).items():
+            inner = _body(described)
             if "properties" in inner:
                 path = f"{name}.{part}"
                 example = EXAMPLES.get(path, "")
-                yield Page("section", path, inner["description"], fields_of(inner), example, _shorthand(inner))
+                yield Page("section", path, described["description"], fields_of(inner), example, _shorthand(inner))
 
 
 def _body(section: Mapping[str, Any]) -> Mapping[str, Any]:

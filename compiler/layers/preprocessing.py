@@ -58,6 +58,13 @@ class Normalize(_Fitted):
     `deviation` is the root mean square distance from the mean (the population's standard deviation).
     """
 
+    example: ClassVar[str] = """
+inputs:
+  image:
+    shape: [28, 28, 3]
+    preprocess: [{normalize: {per: channel}}]
+network: [flatten, {dense: 1}]
+"""
     mean: Any = spec_field("Numbers to subtract, fitted unless given.", default=None, schema=NUMBERS)
     deviation: Any = spec_field("Numbers to divide by, fitted unless given.", default=None, schema=NUMBERS)
     per: Per = spec_field(PER, default="element")
@@ -74,6 +81,12 @@ class Normalize(_Fitted):
 class MinMax(_Fitted):
     """x scaled from [minimum, maximum], given or fitted on the training data, to [low, high]."""
 
+    example: ClassVar[str] = """
+inputs:
+  age:
+    shape: [1]
+    preprocess: [{min_max: {minimum: 0, maximum: 100}}]
+"""
     minimum: Any = spec_field("The numbers that become `low`, fitted unless given.", default=None, schema=NUMBERS)
     maximum: Any = spec_field("The numbers that become `high`, fitted unless given.", default=None, schema=NUMBERS)
     low: float = spec_field("The result for the minimum.", default=0.0)
@@ -92,6 +105,14 @@ class MinMax(_Fitted):
 class Rescale(Layer):
     """x · scale + offset in float32: `rescale: 0.00392157` makes bytes fractions of 255."""
 
+    example: ClassVar[str] = """
+inputs:
+  image:
+    shape: [28, 28]
+    dtype: uint8
+    preprocess: [{rescale: 0.00392157}]
+network: [flatten, {dense: 1}]
+"""
     shorthand: ClassVar[str | None] = "scale"
     scale: float = spec_field("The factor.")
     offset: float = spec_field("Added afterwards.", default=0.0)
@@ -106,6 +127,13 @@ class Rescale(Layer):
 class Cast(Layer):
     """The value in another element type."""
 
+    example: ClassVar[str] = """
+inputs:
+  flags:
+    shape: [4]
+    dtype: bool
+    preprocess: [cast]
+"""
     shorthand: ClassVar[str | None] = "dtype"
     dtype: Literal["float32", "int64", "int32"] = spec_field("The element type.", default="float32")
 
@@ -119,6 +147,13 @@ class Cast(Layer):
 class OneHot(Layer):
     """Class numbers 0 … classes-1 as vectors with a 1 at the class, along a new last axis. Others become all 0."""
 
+    example: ClassVar[str] = """
+inputs:
+  colour:
+    shape: []
+    dtype: int64
+    preprocess: [{one_hot: 5}]
+"""
     shorthand: ClassVar[str | None] = "classes"
     classes: int = spec_field("How many classes there are.", minimum=1)
 

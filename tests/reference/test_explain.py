@@ -97,4 +97,4 @@ def test_the_shell_completes_names() -> None:
         return explain.TOPIC.shell_complete(None, None, incomplete)  # type: ignore[arg-type]
 
     assert [item.value for item in complete("layer_n")] == ["layer_norm"]
-    assert [item.value for item in complete("const")] == ["constant"]
+    assert [item.value for item in complete("constan")] == ["constants", "constant"]

@@ -8,6 +8,7 @@ import pytest
 from netwright.cli.reference import Page, reference
 from netwright.cli.reference.markdown import TEMPLATE, anchor, language_page
 from netwright.compiler import SpecError, compile_spec, load_spec_text
+from netwright.compiler.spec.expand.arithmetic import FUNCTIONS as CALCULATIONS
 from netwright.runtime.data import source_schema
 from support.bundles import ROOT, TRAIN_ROWS
 from support.examples import whole_spec
@@ -43,7 +44,7 @@ def test_an_example_uses_what_it_explains(page: Page) -> None:
 @every_page
 def test_an_example_compiles(page: Page) -> None:
     bundle = compile_spec(whole_spec(page.example), train_rows=TRAIN_ROWS)
-    assert ("step" in bundle.graphs) == ("training:" in page.example)
+    assert ("step" in bundle.graphs) == ("training" in page.example)
 
 
 def test_the_specs_of_the_prose_compile() -> None:
@@ -58,6 +59,11 @@ def test_the_mistake_of_the_prose_is_reported_like_that() -> None:
     with pytest.raises(SpecError) as caught:
         load_spec_text("netwright: 1\ninputs: {x: [8]}\nnetwork:\n  - dense: {unit: 3}\n", "digits.yaml")
     assert str(caught.value) == shown
+
+
+def test_every_function_of_calculations_is_named() -> None:
+    paragraph = PROSE[PROSE.index("**`${…}`**") : PROSE.index("**Preprocessing**")]
+    assert [name for name in CALCULATIONS if f"`{name}`" not in paragraph] == []
 
 
 def test_every_family_is_in_the_page() -> None:

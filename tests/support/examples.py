@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -16,9 +17,11 @@ def whole_spec(example: str) -> Spec:
     if _judges_classes(tree.get("training")) and "network" in missing:
         missing["network"] = [{"dense": 5}]
     text = "\n".join([yaml.safe_dump(missing, sort_keys=False), example])
-    return load_spec_text(text, "example.yaml", data_schema=source_schema())
+    return load_spec_text(text, "example.yaml", base=INCLUDED, data_schema=source_schema())
 
 
+INCLUDED = Path(__file__).parent / "included"
+"""The folder of the file that the example of `include` names."""
 _AROUND: dict[str, Any] = {"netwright": 1, "inputs": {"x": [4]}, "network": [{"dense": 1}]}
 
 
