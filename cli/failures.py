@@ -66,7 +66,7 @@ def print_diagnostics(diagnostics: Iterable[Diagnostic]) -> None:
             continue
         click.secho(printable(f"{diagnostic.origin}: "), err=True, nl=False, bold=True, color=colored())
         click.secho(printable(diagnostic.message), err=True, fg="red", color=colored())
-        for use in diagnostic.origin.within:
+        for use in diagnostic.origin.uses:
             click.secho(printable(f"  {use}"), err=True, color=colored())
         for line in _excerpt(diagnostic):
             click.secho(line, err=True, dim=True, color=colored())

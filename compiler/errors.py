@@ -20,6 +20,11 @@ class Origin:
     within: tuple[str, ...] = field(default=(), compare=False)
     """How text that stands elsewhere came to be used, the nearest use first: `in block 'stem' used on line 12`."""
 
+    @property
+    def uses(self) -> tuple[str, ...]:
+        """`within`, shortened to what a person reads."""
+        return self.within if len(self.within) <= 6 else (*self.within[:3], "…", *self.within[-2:])
+
     def as_json(self) -> dict[str, object]:
         """The place alone."""
         return {"file": self.file, "line": self.line, "column": self.column, "path": self.path}
@@ -38,7 +43,7 @@ class Diagnostic:
     hint: str | None = None
 
     def __str__(self) -> str:
-        lines = [f"{self.origin}: {self.message}", *(f"  {use}" for use in self.origin.within)]
+        lines = [f"{self.origin}: {self.message}", *(f"  {use}" for use in self.origin.uses)]
         return "\n".join([*lines, f"  hint: {self.hint}"] if self.hint else lines)
 
     def as_json(self) -> dict[str, object]:

@@ -163,8 +163,9 @@ def _resolve(
     found = found + mistakes
     if not isinstance(root.value, dict):
         raise SpecError(found)
-    found += check_blocks(root, blocks, families, check)
-    expansion = expand(root, families, blocks, check, broken, found)
+    mistakes, wrong = check_blocks(root, blocks, families, check)
+    found += mistakes
+    expansion = expand(root, families, blocks, check, [*broken, *wrong], found)
     if expansion.whole:
         found += check_semantics(expansion, families, broken)
     if found:

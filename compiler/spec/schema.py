@@ -12,8 +12,8 @@ from typing import Any
 
 from netwright.schema import Definitions, Registry, described_schema, load_plugins
 
-from .expand.blocks import Block, BlockSettings, ParameterSettings, call_schema
 from .expand import Composite
+from .expand.blocks import Block, BlockSettings, ParameterSettings, call_schema
 from .expand.constants import CONSTANTS_SCHEMA
 from .include import INCLUDE_SCHEMA
 from .settings import NAME, NAME_PATTERN, REFERENCE, REFERENCES, DataSettings, InputSettings, TrainingSettings

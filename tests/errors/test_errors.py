@@ -29,11 +29,11 @@ def test_the_answer_to(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_the_place_is_inside_the_file(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(HERE)
-    rows = Path(f"{name}.yaml").read_text(encoding="utf-8").splitlines()
     with pytest.raises(SpecError) as caught:
         load(f"{name}.yaml", data_schema=source_schema())
     for diagnostic in caught.value.diagnostics:
         origin = diagnostic.origin
+        rows = Path(origin.file).read_text(encoding="utf-8", errors="replace").splitlines()
         assert 1 <= origin.line <= len(rows)
         assert 1 <= origin.column <= len(rows[origin.line - 1]) + 1
         assert "Traceback" not in str(diagnostic)

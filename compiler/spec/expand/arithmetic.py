@@ -40,6 +40,9 @@ class UnknownError(Exception):
 UNKNOWN: Final = object()
 """The value of such a name."""
 
+LATER: Final = object()
+"""The value of a constant before it is made."""
+
 
 def evaluate(text: str, names: Mapping[str, Any]) -> Any:
     """The value of the formula `text`. Raises ArithmeticMistake for everything that has none,
@@ -97,6 +100,10 @@ class _Evaluator:
         if node.id in self._names:
             if self._names[node.id] is UNKNOWN:
                 raise UnknownError
+            if self._names[node.id] is LATER:
+                raise ArithmeticMistake(
+                    f"the constant '{node.id}' is made below", "a constant is made of those above it"
+                )
             return self._names[node.id]
         if node.id in _WORDS:
             return _WORDS[node.id]

@@ -29,6 +29,8 @@ _SCALAR_TYPES: Final[dict[str, dict[str, Any]]] = {
 }
 _ENTRY_TYPES: Final = ("layer", "activation", "initializer")
 PARAMETER_TYPES: Final = (*_SCALAR_TYPES, *_ENTRY_TYPES)
+_ANY: Final = "any"
+"""The type of a parameter whose type is a mistake."""
 _LONGEST_CIRCLE: Final = 8
 
 
@@ -94,17 +96,15 @@ def read_blocks(root: Node) -> dict[str, Block]:
         elif isinstance(node.value, dict):
             given = node.value.get("parameters")
             parameters = [_parameter(n, p, (*path, "parameters", n)) for n, p in keyed(given)] if given else []
-            known = tuple(p for p in parameters if p is not None)
-            blocks[name] = Block(name, known, node.value.get("layers"), (*path, "layers"), node.place.file)
+            blocks[name] = Block(name, tuple(parameters), node.value.get("layers"), (*path, "layers"), node.place.file)
     return blocks
 
 
-def _parameter(name: str, node: Node, path: Path) -> Parameter | None:
+def _parameter(name: str, node: Node, path: Path) -> Parameter:
     fields = node.value if isinstance(node.value, dict) else {"type": node}
     kind = fields.get("type")
-    if kind is None or not isinstance(kind.value, str) or kind.value not in PARAMETER_TYPES:
-        return None
-    return Parameter(name, kind.value, fields.get("default"), path)
+    known = kind is not None and isinstance(kind.value, str) and kind.value in PARAMETER_TYPES
+    return Parameter(name, str(kind.value) if kind is not None and known else _ANY, fields.get("default"), path)
 
 
 def call_schema(block: Block, common: Mapping[str, Any], definitions: Mapping[str, Any]) -> dict[str, Any]:
@@ -131,6 +131,8 @@ def call_schema(block: Block, common: Mapping[str, Any], definitions: Mapping[st
 
 
 def parameter_schema(parameter: Parameter, definitions: Mapping[str, Any]) -> dict[str, Any]:
+    if parameter.type == _ANY:
+        return {"type": ["null", "boolean", "integer", "number", "string", "array", "object"]}
     absent = parameter.default is not None and parameter.default.value is None
     if parameter.type in _SCALAR_TYPES:
         types = [_SCALAR_TYPES[parameter.type]["type"], *(["null"] if absent else [])]
@@ -147,17 +149,25 @@ def _types(schema: Mapping[str, Any]) -> list[str]:
     return [given] if isinstance(given, str) else list(given)
 
 
-def check_blocks(root: Node, blocks: Mapping[str, Block], families: Families, check: SchemaCheck) -> list[Diagnostic]:
-    """What no schema says of blocks: names of their own, parameters of the right type that formulas can mention."""
+def check_blocks(
+    root: Node, blocks: Mapping[str, Block], families: Families, check: SchemaCheck
+) -> tuple[list[Diagnostic], list[Path]]:
+    """What no schema says of blocks: names of their own, parameters of the right type that formulas can mention.
+
+    Returns the mistakes, and the paths of the parameters that are wrong.
+    """
     positions = Positions(root)
     found: list[Diagnostic] = []
+    wrong: list[Path] = []
     for name, block in blocks.items():
         if name in families.layers or name in Composite.registry:
             origin = positions.origin(("blocks", name), of_key=True)
             found.append(Diagnostic(origin, f"'{name}' is already a kind of layer", "give the block another name"))
         for parameter in block.parameters:
-            found += _check_parameter(parameter, positions, check)
-    return [*found, *_circles(blocks, positions)]
+            mistakes = list(_check_parameter(parameter, positions, check))
+            found += mistakes
+            wrong += [parameter.path] if mistakes else []
+    return [*found, *_circles(blocks, positions)], wrong
 
 
 def _check_parameter(parameter: Parameter, positions: Positions, check: SchemaCheck) -> Iterator[Diagnostic]:
@@ -193,7 +203,7 @@ def _circles(blocks: Mapping[str, Block], positions: Positions) -> Iterator[Diag
                 shown = " → ".join([*circle[:_LONGEST_CIRCLE], *(["…"] if len(circle) > _LONGEST_CIRCLE else [])])
                 origin = positions.origin(("blocks", following), of_key=True)
                 message = f"the block '{following}' uses itself: {shown} → {following}"
-                yield Diagnostic(origin, message, "a block is made of layers and of other blocks")
+                yield Diagnostic(origin, message, "leave one of these uses out")
             elif following not in settled:
                 trail[following] = len(trail)
                 stack.append((following, iter(uses[following])))
@@ -242,7 +252,7 @@ def expand_block(block: Block, use: Use, expander: Expander) -> Sources:
     within = (f"in block '{block.name}' used on line {line}{elsewhere}", *use.scope.within)
     names = dict(expander.constants)
     for parameter in block.parameters:
-        known = use.call.sound and ("blocks", block.name, "parameters") not in expander.broken
+        known = use.call.sound and parameter.path not in expander.broken
         names[parameter.name] = _argument(block, parameter, use, names, within, expander) if known else UNKNOWN
     scope = Scope(f"{use.name}/", None, use.sources, names, within)
     return expander.run(items_of(block.layers, block.path), scope)

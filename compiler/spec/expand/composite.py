@@ -9,11 +9,12 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 from netwright.schema import Described, Registry, spec_field
 
 from ..positions import Node, Path, mapping
+from ..settings import NAME_PATTERN
 from .entries import Item, LayerCall, items_of, keyed, sourced
 from .scope import Scope, Sources
 
@@ -25,6 +26,13 @@ LAYER: Mapping[str, Any] = {"$ref": "#/$defs/layer"}
 
 def layer_list(least: int = 1) -> dict[str, Any]:
     return {"type": "array", "items": LAYER, **({"minItems": least} if least else {})}
+
+
+_NAMED_BRANCHES: Final[dict[str, Any]] = {
+    "minProperties": 2,
+    "propertyNames": {"pattern": NAME_PATTERN},
+    "additionalProperties": layer_list(0),
+}
 
 
 @dataclass(frozen=True)
@@ -119,7 +127,7 @@ residual:
 
     @classmethod
     def expand(cls, use: Use, expander: Expander) -> Sources:
-        read = expander.one(use.sources, use, "residual")
+        read = expander.one(use.sources, use, "a residual adds to one value")
         branch = expander.run(use.items("layers", "layers"), expander.inside(use, use.name, read))
         shortcut = read
         if items := use.items("shortcut"):
@@ -150,11 +158,9 @@ parallel:
         schema={
             "type": ["array", "object"],
             "minItems": 2,
-            "minProperties": 2,
             "items": layer_list(0),
-            "additionalProperties": layer_list(0),
-            "propertyNames": {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_-]*$"},
             "x-expected": "a mapping or list of branches, each a list of layers",
+            "allOf": [{"if": {"type": "object"}, "then": _NAMED_BRANCHES}],
         },
     )
     merge: Literal["concat", "add", "multiply"] = spec_field("How the branches become one value.", default="concat")
@@ -172,7 +178,11 @@ parallel:
         ends = []
         for name, items in _branches(use):
             scope = expander.inside(use, f"{use.name}/{name}", use.sources)
-            end = expander.run(items, scope) if items else expander.one(use.sources, use, "an empty branch")
+            end = (
+                expander.run(items, scope)
+                if items
+                else expander.one(use.sources, use, "an empty branch passes one value on")
+            )
             expander.alias(f"{use.name}/{name}", end)
             ends.append(end)
         return expander.merge(use, merge, ends, axis)

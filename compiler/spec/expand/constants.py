@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from ...errors import Diagnostic
 from ..positions import Node, Positions, Source
-from .arithmetic import MOST_ITEMS, UNKNOWN, is_usable_name
+from .arithmetic import LATER, MOST_ITEMS, UNKNOWN, is_usable_name
 from .entries import keyed
 from .formulas import Formulas
 
@@ -26,12 +26,14 @@ def read_constants(root: Node, formulas: Formulas, found: list[Diagnostic]) -> d
     positions = Positions(root)
     constants: dict[str, Any] = {}
     section = root.value.get("constants") if isinstance(root.value, dict) else None
-    for name, node in keyed(section) if section is not None else ():
+    entries = list(keyed(section)) if section is not None else []
+    later = {name: LATER for name, _ in entries}
+    for name, node in entries:
         if not is_usable_name(name):
             message = f"'{name}' is no name that a formula can mention"
             origin = positions.origin(("constants", name), of_key=True)
             found.append(Diagnostic(origin, message, "use letters, digits and _, and no word of the formula language"))
-        value = formulas.apply(node, constants, Source(("constants", name)))
+        value = formulas.apply(node, {**later, **constants}, Source(("constants", name)))
         if value.size > MOST_ITEMS:
             message = f"a constant holds at most {MOST_ITEMS:,} values, received {value.size - 1:,}"
             found.append(Diagnostic(positions.origin(("constants", name)), message, "keep data in files of its own"))

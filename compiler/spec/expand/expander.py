@@ -11,7 +11,6 @@ from ...errors import Diagnostic, Origin
 from ..entries import name_layers
 from ..positions import Node, Path, Place, Positions, Source, mapping
 from ..settings import MAX_REPORTED
-from ..wording import a
 from .blocks import Block, endless, expand_block
 from .composite import Composite, Use, merge_node
 from .entries import Item, LayerCall, PlainLayer, sourced
@@ -131,7 +130,7 @@ class Expander:
             message = f"the spec stands for more than {MAX_LAYERS:,} layers"
             self._stop(item, scope, message, "repeat less often, or use blocks inside blocks less often")
         if self._nesting > MAX_NESTING:
-            message = f"blocks and layers made of layers stand inside each other more than {MAX_NESTING} deep"
+            message = f"more than {MAX_NESTING} blocks and layers of layers inside each other"
             self._stop(item, scope, message, None)
 
     def _stop(self, item: Item, scope: Scope, message: str, hint: str | None) -> None:
@@ -281,8 +280,7 @@ class Expander:
         chosen = self.chosen(sources, use.call)
         if len(chosen) > 1:
             listed = ", ".join(f"'{source}'" for source in chosen)
-            message = f"{a(what) if not what.startswith('an ') else what} passes one value on, received {listed}"
-            self.report(use.call.origin, message, "merge them first, such as with concat")
+            self.report(use.call.origin, f"{what}, received {listed}", "merge them first, such as with concat")
         return chosen[:1]
 
     # --- references ------------------------------------------------------------------------------------------------
