@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,9 +37,20 @@ def labelled_files(
     names = {folder.name: folder for folder in folders}
     parts = {"train": root}
     if "train" in names and set(names) <= set(_PARTS):
-        parts = {_PARTS[name]: folder for name, folder in names.items()}
+        parts = _parts(root, names)
     classes = tuple(stated) if stated is not None else tuple(folder.name for folder in _folders(parts["train"]))
     return {part: _files(folder, endings, classes, what) for part, folder in parts.items()}, classes
+
+
+def _parts(root: Path, names: Mapping[str, Path]) -> dict[str, Path]:
+    """The folder of each partition, training first."""
+    parts: dict[str, Path] = {}
+    for name, part in _PARTS.items():
+        if name in names and part in parts:
+            raise UserError(f"{root}: the folders {listing([parts[part].name, name])} both hold {part} data")
+        if name in names:
+            parts[part] = names[name]
+    return parts
 
 
 def _files(folder: Path, endings: Sequence[str], classes: tuple[str, ...], what: str) -> LabelledFiles:
