@@ -18,6 +18,13 @@ def network_of(bundle: Bundle) -> Network:
     from netwright.compiler.layers import Activation
 
     spec, manifest = bundle.spec, bundle.manifest
+    prepared = {item.name: item.preprocess[-1].name for item in spec.inputs if item.preprocess}
+    raw = {entry.name for item in spec.inputs for entry in item.preprocess}
+
+    def meant(name: str) -> str:
+        """The name of an input means what its preprocessing makes of it."""
+        return prepared.get(name, name)
+
     layers = tuple(
         Layer(
             name=entry.name,
@@ -31,7 +38,7 @@ def network_of(bundle: Bundle) -> Network:
             detail=detail_of(entry.layer),
             shape=row.shape,
             parameters=row.parameters,
-            sources=entry.from_,
+            sources=entry.from_ if entry.name in raw else tuple(map(meant, entry.from_)),
         )
         for entry, row in zip(spec.layers, bundle.layers, strict=True)
     )
@@ -40,11 +47,11 @@ def network_of(bundle: Bundle) -> Network:
         inputs=tuple(Port(f["name"], f["dtype"], tuple(f["shape"])) for f in manifest["features"]),
         layers=layers,
         outputs=tuple(
-            Output(output.name, output.from_, tuple(entry["shape"]))
+            Output(output.name, meant(output.from_), tuple(entry["shape"]))
             for output, entry in zip(spec.outputs, manifest["outputs"], strict=True)
         ),
         objectives=tuple(
-            Objective(loss.loss.kind, loss.from_, loss.target, loss.weight)
+            Objective(loss.loss.kind, meant(loss.from_), loss.target, loss.weight)
             for loss in (spec.training.loss if spec.training else ())
         ),
     )
@@ -53,7 +60,7 @@ def network_of(bundle: Bundle) -> Network:
 def detail_of(layer: Described) -> str:
     """What a person chose about a layer: `relu, rate 0.2`; no defaults, no initializers, no sizes that the shape says.
 
-    A choice of a kind (an activation) is its name; other fields are `name value`.
+    An activation and a formula speak for themselves; other fields are `name value`.
     """
     parts = []
     for field in dataclasses.fields(layer):
@@ -64,7 +71,7 @@ def detail_of(layer: Described) -> str:
             continue
         text = _value_text(value)
         if text:
-            parts.append(text if field.name == "activation" else f"{field.name.replace('_', ' ')} {text}")
+            parts.append(text if field.name in ("activation", "formula") else f"{field.name.replace('_', ' ')} {text}")
     return ", ".join(parts)
 
 

@@ -63,6 +63,22 @@ def test_what_is_drawn(here: Path) -> None:
     assert (objective.loss, objective.source, objective.target) == ("categorical_cross_entropy", "logits", "label")
 
 
+def test_the_name_of_an_input_means_what_its_preprocessing_makes(here: Path) -> None:
+    Path("prepared.yaml").write_text(
+        "netwright: 1\n"
+        "inputs: {x: {shape: [3], dtype: uint8, preprocess: [cast, {normalize: {mean: 3, deviation: 2}}]}}\n"
+        "network:\n  - dense: {units: 4, from: x}\n"
+        "outputs: {y: dense1, seen: x}\n",
+        encoding="utf-8",
+    )
+    network = network_of(compile_loaded(load_spec("prepared.yaml")))
+    cast, normalize, dense = network.layers
+    assert cast.sources == ("x",)
+    assert normalize.sources == (cast.name,)
+    assert dense.sources == (normalize.name,)
+    assert [output.source for output in network.outputs] == [dense.name, normalize.name]
+
+
 def test_depth_folds_and_needs_a_drawing(cli: Cli, here: Path) -> None:
     assert cli("show", "xor_mlp", "--svg", "a.svg", "--depth", 0).exit_code == 0
     result = cli("show", "xor_mlp", "--depth", 0)
