@@ -22,6 +22,7 @@ LONGEST: Final = 500
 DEEPEST: Final = 40
 LARGEST: Final = 2**63
 MOST_ITEMS: Final = 1_000
+_LONGEST_SHOWN: Final = 40
 
 
 class ArithmeticMistake(Exception):
@@ -48,7 +49,7 @@ def evaluate(text: str, names: Mapping[str, Any]) -> Any:
     """The value of the formula `text`. Raises ArithmeticMistake for everything that has none,
     UnknownError where that has been reported.
     """
-    return _Evaluator(names).value(_parse(text))
+    return _Evaluator(text.strip(), names).value(_parse(text))
 
 
 def is_usable_name(name: str) -> bool:
@@ -80,21 +81,33 @@ def _require_shallow(node: ast.AST, depth: int) -> None:
 
 
 class _Evaluator:
-    def __init__(self, names: Mapping[str, Any]) -> None:
+    def __init__(self, text: str, names: Mapping[str, Any]) -> None:
+        self._text = text
         self._names = names
 
     def value(self, node: ast.expr) -> Any:
         method = _NODES.get(type(node))
         if method is None:
-            raise ArithmeticMistake(f"'{_shown(node)}' is not part of a formula in ${{…}}", _HINT)
-        return method(self, node)
+            raise self._foreign(node)
+        try:
+            return method(self, node)
+        except OverflowError:
+            raise ArithmeticMistake(f"'{self._shown(node)}' does not fit in 64 bits") from None
+
+    def _foreign(self, node: ast.expr) -> ArithmeticMistake:
+        return ArithmeticMistake(f"'{self._shown(node)}' is not part of a formula in ${{…}}", _HINT)
+
+    def _shown(self, node: ast.expr) -> str:
+        """A part of the formula as it was written."""
+        text = ast.get_source_segment(self._text, node) or ast.unparse(node)
+        return text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "…"
 
     def _constant(self, node: ast.Constant) -> Any:
         if isinstance(node.value, (bool, str)) or node.value is None:
             return node.value
         if isinstance(node.value, (int, float)):
             return _number(node.value)
-        raise ArithmeticMistake(f"'{_shown(node)}' is not part of a formula in ${{…}}", _HINT)
+        raise self._foreign(node)
 
     def _name(self, node: ast.Name) -> Any:
         if node.id in self._names:
@@ -120,23 +133,21 @@ class _Evaluator:
         left, right = self.value(node.left), self.value(node.right)
         symbol, compute = _BINARY.get(type(node.op), ("", None))
         if compute is None:
-            raise ArithmeticMistake(f"'{_shown(node)}' is not part of a formula in ${{…}}", _HINT)
+            raise self._foreign(node)
         for operand in (left, right):
             if not _is_number(operand):
                 raise ArithmeticMistake(f"'{symbol}' takes numbers, received {received(operand)}")
         try:
             return _number(compute(left, right))
         except ZeroDivisionError:
-            raise ArithmeticMistake(f"'{_shown(node)}' divides by zero") from None
-        except OverflowError:
-            raise _too_large(node) from None
+            raise ArithmeticMistake(f"'{self._shown(node)}' divides by zero") from None
 
     def _unary(self, node: ast.UnaryOp) -> Any:
         operand = self.value(node.operand)
         if isinstance(node.op, ast.Not):
             return not _truth(operand)
         if isinstance(node.op, ast.Invert):
-            raise ArithmeticMistake(f"'{_shown(node)}' is not part of a formula in ${{…}}", _HINT)
+            raise self._foreign(node)
         if not _is_number(operand):
             raise ArithmeticMistake(f"a sign takes a number, received {received(operand)}")
         return _number(-operand if isinstance(node.op, ast.USub) else operand)
@@ -180,7 +191,9 @@ class _Evaluator:
     def _subscript(self, node: ast.Subscript) -> Any:
         items, index = self.value(node.value), self.value(node.slice)
         if not isinstance(items, list):
-            raise ArithmeticMistake(f"'[{_shown(node.slice)}]' takes an item of a list, received {received(items)}")
+            raise ArithmeticMistake(
+                f"'[{self._shown(node.slice)}]' takes an item of a list, received {received(items)}"
+            )
         if not isinstance(index, int) or isinstance(index, bool):
             raise ArithmeticMistake(f"a list is indexed by an integer, received {received(index)}")
         if not -len(items) <= index < len(items):
@@ -189,16 +202,13 @@ class _Evaluator:
         return items[index]
 
     def _call(self, node: ast.Call) -> Any:
-        name = _shown(node.func)
+        name = self._shown(node.func)
         function = FUNCTIONS.get(name)
         if function is None:
             raise ArithmeticMistake(f"there is no function '{name}'", did_you_mean(name, FUNCTIONS, "functions"))
         if node.keywords:
             raise ArithmeticMistake(f"'{name}' takes no named arguments")
-        try:
-            return function(name, [self.value(argument) for argument in node.args])
-        except OverflowError:
-            raise _too_large(node) from None
+        return function(name, [self.value(argument) for argument in node.args])
 
 
 # --- numbers -------------------------------------------------------------------------------------------------------
@@ -217,10 +227,6 @@ def _number(value: int | float | complex) -> int | float:
     if isinstance(value, float) and not math.isfinite(value):
         raise OverflowError
     return value
-
-
-def _too_large(node: ast.expr) -> ArithmeticMistake:
-    return ArithmeticMistake(f"'{_shown(node)}' does not fit in 64 bits")
 
 
 def _truth(value: Any) -> bool:
@@ -325,8 +331,3 @@ _NODES: Final[dict[type[ast.expr], Callable[[_Evaluator, Any], Any]]] = {
     ast.Subscript: _Evaluator._subscript,
     ast.Call: _Evaluator._call,
 }
-
-
-def _shown(node: ast.AST) -> str:
-    text = ast.unparse(node)
-    return text if len(text) <= 40 else text[:40] + "…"
