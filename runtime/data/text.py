@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import codecs
 import re
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -53,6 +54,24 @@ def bag_of_words(texts: Iterable[str], vocabulary: Sequence[str], binary: bool =
         rows.append(np.bincount(np.array(found, np.int64), minlength=len(place)).astype(np.float32))
     counts = np.array(rows, dtype=np.float32).reshape(len(rows), len(place))
     return np.minimum(counts, 1, dtype=np.float32) if binary else counts
+
+
+def hashed_words(texts: Iterable[str], size: int) -> npt.NDArray[np.uint8]:
+    """Which words each text has, uint8 [texts, size]: 1 at the CRC-32 of each word's UTF-8 bytes, modulo `size`.
+
+    It needs no vocabulary, so nothing of the test data is looked at beforehand; words that share a place are one word
+    to the network. Weinberger et al., Feature Hashing for Large Scale Multitask Learning, ICML 2009.
+    """
+    place: dict[str, int] = {}
+    rows = []
+    for text in texts:
+        row = np.zeros(size, np.uint8)
+        for word in set(words(text)):
+            if word not in place:
+                place[word] = zlib.crc32(word.encode()) % size
+            row[place[word]] = 1
+        rows.append(row)
+    return np.stack(rows)
 
 
 def text_array(texts: Iterable[str]) -> Array:

