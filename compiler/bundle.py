@@ -15,6 +15,7 @@ from .errors import Diagnostic, Origin, SpecError
 from .ir import OPSET, Graph, Value
 from .ir.evaluate import evaluate
 from .ir.value import Array
+from .network import without_batch
 from .passes import PASSES_OF
 from .schedules.base import Horizon
 from .spec.model import Spec
@@ -73,7 +74,7 @@ class Bundle:
             LayerRow(
                 entry.name,
                 entry.layer.kind,
-                _dims(self.built.forward.values[entry.name].shape[1:]),
+                _dims(without_batch(self.built.forward.values[entry.name].shape)),
                 sum(
                     math.prod(state.shape)
                     for state in self.built.variables.of_kind("parameter").values()

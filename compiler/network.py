@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -107,9 +106,7 @@ class _Context:
             )
         shape = tuple(dim for dim in kept if isinstance(dim, int))
         start = Ones() if statistic in ("root_mean", "maximum") else Zeros()
-        value = self.variables.declare(
-            State(full, shape, "fitted", start, trainable=False, origin=self.entry.origin)
-        )
+        value = self.variables.declare(State(full, shape, "fitted", start, trainable=False, origin=self.entry.origin))
         self.fittings[full] = Fitting(statistic, of, axes)
         return value
 
@@ -139,6 +136,11 @@ def build_forward(spec: Spec, variables: Variables, *, random_counter: Value | N
         raise SpecError(builder.diagnostics)
     forward.outputs = {output.name: forward.values[output.from_] for output in spec.outputs}
     return forward
+
+
+def without_batch(shape: Shape) -> Shape:
+    """The shape of one example; a value without a batch axis keeps its own."""
+    return shape[1:] if shape[:1] == (BATCH,) else shape
 
 
 def _shape(dims: Sequence[int | str]) -> Shape:
@@ -171,10 +173,10 @@ class _Builder:
         if entry.from_:
             self.fed_by[entry.name] = entry.from_[0]
         inputs = [self.forward.values[name] for name in entry.from_ if name in self.forward.values]
-        if len(inputs) < len(entry.from_):
+        owner = self.owner(entry)
+        if len(inputs) < len(entry.from_) or owner is None:
             return
         try:
-            owner = self.owner(entry)
             context = _Context(
                 owner, self.variables, self.random_counter, self.forward.statistics, self.forward.fittings
             )
@@ -193,16 +195,12 @@ class _Builder:
             if limit is not None and name in self.forward.features:
                 self.forward.limits[name] = min(limit, self.forward.limits.get(name, limit))
 
-    def owner(self, entry: LayerEntry) -> LayerEntry:
-        """The entry whose parameters the layer uses: itself, or the earlier layer that a shared one names."""
-        if not isinstance(entry.layer, Shared):
-            return entry
-        owner = self.entries.get(entry.layer.layer)
-        if owner is None:
-            close = difflib.get_close_matches(entry.layer.layer, self.entries, 1)
-            hint = f"did you mean '{close[0]}'?" if close else "it must stand before this one"
-            raise BuildError(f"there is no earlier layer '{entry.layer.layer}'", hint, ("layer",))
-        return owner
+    def owner(self, entry: LayerEntry) -> LayerEntry | None:
+        """The entry whose parameters the layer uses: itself, or the earlier layer that a shared one names.
+
+        The spec's checks have found that layer; None means that it failed to build, and was reported.
+        """
+        return self.entries.get(entry.layer.layer) if isinstance(entry.layer, Shared) else entry
 
     def trail(self, entry: LayerEntry) -> str:
         """`image (batch, 8, 8) → flatten1 (batch, 64) → dense1`: how the shapes came about, back to the input."""
