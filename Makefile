@@ -18,4 +18,4 @@ docs: ## write docs/language.md from the registries, after `make test`
 	sh .ci/docs
 
 clean: ## remove what the targets made
-	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache examples/*/node_modules
+	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache examples/*/node_modules tests/editor/node_modules

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Mapping
 from typing import Any
 
-from netwright.compiler.spec.wording import choices_of, expected
+from netwright.compiler.spec.wording import choices_of, expected, written
 
 from .pages import Field
 
@@ -35,14 +35,3 @@ def _default(schema: Mapping[str, Any], required: bool) -> str:
     if schema.get("default") is None:
         return ""
     return f"`{written(schema['default'])}`"
-
-
-def written(value: Any) -> str:
-    """A plain value as YAML in one line."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{key}: {written(item)}" for key, item in value.items()) + "}"
-    if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(map(written, value)) + "]"
-    return f"{value:g}" if isinstance(value, float) else '""' if value == "" else str(value)

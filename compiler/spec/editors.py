@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from netwright.schema import as_list
 
+from .completion import for_completion
 from .settings import NAME_PATTERN
 
 _FORMULA: Final[dict[str, Any]] = {"type": "string", "pattern": r"\$\{"}
@@ -32,14 +33,17 @@ def for_editors(schema: dict[str, Any]) -> dict[str, Any]:
     strict = {name: sections[name] for name in _LAYERED}
     sections.update({name: {"description": strict[name]["description"]} for name in _LAYERED})
     sections["blocks"] = _renamed(sections["blocks"])
-    return {
-        **schema,
+    required = schema["required"]
+    editable = {
+        **{key: value for key, value in schema.items() if key != "required"},
+        "allOf": [{"if": {"properties": {"include": False}}, "then": {"required": required}}],
         "properties": sections,
         "if": {"properties": {"blocks": False, "include": False}},
         "then": {"properties": strict},
         "else": {"properties": _renamed(strict)},
         "$defs": definitions,
     }
+    return for_completion(editable)
 
 
 def _inside(schema: dict[str, Any]) -> dict[str, Any]:

@@ -52,6 +52,17 @@ def fields(values: Mapping[str, Any]) -> str:
     )
 
 
+def written(value: Any) -> str:
+    """A plain value as YAML in one line."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key}: {written(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(map(written, value)) + "]"
+    return f"{value:g}" if isinstance(value, float) else '""' if value == "" else str(value)
+
+
 def _enclosed(opening: str, parts: list[str], count: int, closing: str) -> str:
     """As many parts as fit, then an ellipsis."""
     shown: list[str] = []
