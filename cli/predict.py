@@ -18,7 +18,8 @@ from .devices import device_option
     type=click.Path(path_type=Path),
     required=True,
     metavar="FILE",
-    help="Features: .npz with an array for each, or .npy for a model with one. The first axis counts rows.",
+    help="Features: .npz with an array for each, .npy for a model with one, or a table (.csv, .parquet, .arrow) with"
+    " the columns of the training data. The first axis counts rows.",
 )
 @click.option(
     "--output",
@@ -36,7 +37,8 @@ def command(run: Path, input_: Path, output: Path | None, device: str) -> None:
     bundle = open_model(run)
     if output is not None:
         check_output_path(output, [field.name for field in bundle.manifest.outputs])
-    columns = read_features(input_, [dataclasses.asdict(field) for field in bundle.manifest.features])
+    features = [dataclasses.asdict(field) for field in bundle.manifest.features]
+    columns = read_features(input_, features, (bundle.manifest.data or {}).get("source"))
     outputs = Predictor(bundle, select(device)).predict(columns.take(slice(None)))
     if output is None:
         click.echo(csv_bytes(outputs).decode(), nl=False)

@@ -18,23 +18,29 @@ from ..errors import EnvironmentProblem, UserError
 from .columns import Array, ArrayColumns
 from .conform import Field, conform
 from .files import read_npy, read_npz
+from .table_input import KIND_OF_SUFFIX, read_table
 from .wording import alternatives, listing
 
 _READ = (".npz", ".npy")
 _WRITTEN = (".npz", ".npy", ".csv", ".json")
 
 
-def read_features(path: Path, features: Sequence[Mapping[str, Any]]) -> ArrayColumns:
-    """The features of a manifest from a file: `.npz` with an array for each, or `.npy` when there is only one.
+def read_features(path: Path, features: Sequence[Mapping[str, Any]], source: Any = None) -> ArrayColumns:
+    """The features of a manifest from a file: `.npz` with an array for each, `.npy` when there is only one, or a table.
 
-    The first axis counts rows. Arrays are checked and cast as training data is. Further arrays are left out.
+    The first axis counts rows. Arrays are checked and cast as training data is. Further arrays are left out. Tables
+    (`.csv`, `.tsv`, `.parquet`, `.arrow`, `.feather`) have the columns of the training data, and are read as `source`,
+    the manifest's `data.source`, says.
     Raises UserError for another kind of file, a missing array, and values the model cannot take.
     """
     fields = [Field.from_manifest(entry) for entry in features]
     names = [field.name for field in fields]
     suffix = path.suffix.lower()
+    if suffix in KIND_OF_SUFFIX:
+        return read_table(path, fields, source)
     if suffix not in _READ:
-        raise UserError(f"{path}: input must be a file ending in .npz or .npy, received '{path.suffix or path.name}'")
+        endings = f"{', '.join(_READ)}, {', '.join(KIND_OF_SUFFIX)}"
+        raise UserError(f"{path}: input must be a file ending in {endings}, received '{path.suffix or path.name}'")
     if suffix == ".npy":
         if len(fields) != 1:
             raise UserError(

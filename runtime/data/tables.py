@@ -14,7 +14,7 @@ from netwright.schema import spec_field
 from ..errors import UserError
 from .missing import MEAN, MISSING_SCHEMA, MissingRules
 from .source import ColumnInfo, Dataset, DataSource, SourceDescription
-from .wording import alternatives
+from .wording import alternatives, listing
 
 if TYPE_CHECKING:
     from .columns import Columns
@@ -107,8 +107,15 @@ class TableSource(DataSource):
         return {part: self.open_file(base / path) for part, path in named.items() if path is not None}
 
     def _columns_of(self, file: TableFile) -> list[str]:
-        """The columns to read: those wanted that are there."""
-        return [name for name in file.names if self.wanted is None or name in self.wanted]
+        """The columns to read: those wanted that are there. Raises UserError when none is."""
+        found = [name for name in file.names if self.wanted is None or name in self.wanted]
+        if not found:
+            wanted = self.wanted or ("",)
+            raise UserError(
+                f"{file.path}: there is no column {listing(wanted)}; the columns are {listing(file.names)}",
+                alternatives(wanted[0], file.names),
+            )
+        return found
 
     def _stated(self) -> dict[str, list[str] | None]:
         """Categorical column -> its categories, or None when they are to be found."""

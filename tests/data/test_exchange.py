@@ -11,6 +11,7 @@ import pytest
 from netwright.runtime.data.exchange import read_features, write_outputs
 from netwright.runtime.errors import EnvironmentProblem
 
+ENDINGS = ".npz, .npy, .csv, .tsv, .tab, .parquet, .arrow, .feather"
 X = {"name": "x", "dtype": "float32", "shape": [2]}
 Y = {"name": "y", "dtype": "int64", "shape": [], "classes": 3}
 OUTPUTS = {
@@ -39,9 +40,9 @@ def test_read_npy(tmp_path: Path) -> None:
 
 
 def test_an_input_that_is_neither(tmp_path: Path, refuses) -> None:
-    with refuses(f"{tmp_path}/a.csv: input must be a file ending in .npz or .npy, received '.csv'"):
-        read_features(tmp_path / "a.csv", [X])
-    with refuses(f"{tmp_path}/a: input must be a file ending in .npz or .npy, received 'a'"):
+    with refuses(f"{tmp_path}/a.txt: input must be a file ending in {ENDINGS}, received '.txt'"):
+        read_features(tmp_path / "a.txt", [X])
+    with refuses(f"{tmp_path}/a: input must be a file ending in {ENDINGS}, received 'a'"):
         read_features(tmp_path / "a", [X])
 
 

@@ -456,3 +456,8 @@ def test_the_schema(entry: Any, good: bool) -> None:
     import jsonschema
 
     assert jsonschema.Draft202012Validator(source_schema()).is_valid(entry) is good
+
+
+def test_none_of_the_columns_is_there(tmp_path: Path, refuses) -> None:
+    with refuses(f"{tmp_path}/a.csv: there is no column 'x'; the columns are 'a' and 'b'", "there is 'a' and 'b'"):
+        partitions(tmp_path, "a,b\n1,2\n", [X], [])
