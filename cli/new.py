@@ -29,7 +29,9 @@ def command(name: str, like: str, output: Path | None) -> None:
     if file.exists():
         raise UserError(f"{file}: already exists", "choose another file with -o")
     load_spec(like)  # a mistake in the other spec is reported at its own place
-    write_text(_renamed(find_spec(like), name), file)
+    model = find_spec(like)
+    text = _renamed(model, name, elsewhere=file.absolute().parent != model.path.absolute().parent)
+    write_text(text, file)
     click.echo(f"{file}: a spec like {like}; `netwright validate {file}` checks it, `netwright train {file}` trains it")
 
 
@@ -38,25 +40,34 @@ def _check_name(name: str) -> None:
     from netwright.compiler.spec.settings import NAME_PATTERN
     from netwright.runtime.errors import UserError
 
-    if not re.match(NAME_PATTERN, name):
+    if not re.fullmatch(NAME_PATTERN, name):
         raise UserError(
             f"'{name}' cannot be the name of a spec",
             "a name begins with a letter or _, and has letters, digits, _ and -; -o says where to write it",
         )
 
 
-def _renamed(file: SpecFile, name: str) -> str:
-    """The text of a valid spec with its `name` replaced, or added after the language version."""
-    import yaml
+def _renamed(file: SpecFile, name: str, *, elsewhere: bool) -> str:
+    """The text of a valid spec with its `name` replaced, or added before the first section.
 
+    Raises UserError for a spec that includes other files when it is to stand `elsewhere`.
+    """
+    import yaml
+    from netwright.runtime.errors import UserError
+
+    written = f'"{name}"' if name in ("true", "false", "null") else name
     text = file.path.read_text(encoding="utf-8-sig")
     root = yaml.compose(text, Loader=yaml.SafeLoader)
     assert isinstance(root, yaml.MappingNode)  # it was loaded before
-    places = {key.value: (key, value) for key, value in root.value}
+    places = {key.value: value for key, value in root.value}
+    if elsewhere and "include" in places:
+        included = text[places["include"].start_mark.index : places["include"].end_mark.index].strip()
+        raise UserError(
+            f"{file.shown}: includes {included}, which a spec in another folder would not find",
+            "start from the file that it includes, or write the new spec beside it with -o",
+        )
     if "name" in places:
-        _, value = places["name"]
-        return text[: value.start_mark.index] + name + text[value.end_mark.index :]
-    _, version = places["netwright"]
-    end = version.end_mark.index
-    separator = ", " if root.flow_style else "\n"
-    return f"{text[:end]}{separator}name: {name}{text[end:]}"
+        value = places["name"]
+        return text[: value.start_mark.index] + written + text[value.end_mark.index :]
+    start = root.value[0][0].start_mark.index
+    return f"{text[:start]}name: {written}{', ' if root.flow_style else chr(10)}{text[start:]}"
