@@ -439,14 +439,6 @@ def test_a_bundle_without_data(bundle: Bundle, tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
-def test_a_bundle_that_wants_fitting(bundle_folder: Path, tmp_path: Path) -> None:
-    path = bundle_folder / "manifest.json"
-    path.write_text(path.read_text().replace('"fitting": []', '"fitting": [{}]'))
-    with pytest.raises(UserError) as caught:
-        train(bundle_folder, tmp_path / "run", partitions=make_partitions())
-    assert str(caught.value) == f"{bundle_folder}: this netwright cannot fit values to data"
-
-
 def test_a_bundle_that_cannot_be_copied(bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*arguments: Any) -> None:
         raise shutil.Error("cannot copy step.onnx")
