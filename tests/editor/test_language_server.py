@@ -105,7 +105,7 @@ def test_the_spec_of_the_page_is_right(editor: LanguageServer) -> None:
 
 def test_a_missing_server_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("CI", "true")
-    monkeypatch.setattr(language_server.shutil, "which", lambda name: name)
+    monkeypatch.setattr("shutil.which", lambda name: name)
     monkeypatch.setattr(language_server, "HERE", tmp_path)
     with pytest.raises(pytest.fail.Exception) as caught:
         LanguageServer(tmp_path / "mine.yaml")
