@@ -83,6 +83,7 @@ def compile_loaded(loaded: LoadedSpec, target: Target = "portable") -> Bundle:
 
 def _rows_for_schedule(loaded: LoadedSpec) -> int | None:
     """The number of training rows when a schedule plans the learning rate over the epochs, else None."""
+    from netwright.compiler.losses import Loss
     from netwright.compiler.schedules.base import Schedule
     from netwright.runtime.data.plan import training_rows
 
@@ -97,7 +98,9 @@ def _rows_for_schedule(loaded: LoadedSpec) -> int | None:
     columns = [column for each in found for column in ([each] if isinstance(each, str) else each)]
     balance = None
     if data.balance is not None:
-        by = data.balance.by or loaded.spec.targets[0]
-        balance = {"method": data.balance.method, "column": data.columns.get(by, by)}
+        of_classes = [loss.target for loss in training.loss if type(loss.loss).classes is not Loss.classes]
+        by = data.balance.by or (of_classes or loaded.spec.targets)[0]
+        stratify = data.split.stratify and data.columns.get(data.split.stratify, data.split.stratify)
+        balance = {"method": data.balance.method, "column": data.columns.get(by, by), "stratify": stratify}
     plan = {"source": data.source, "split": vars(data.split), "balance": balance}
     return training_rows(plan, loaded.base, columns)

@@ -103,7 +103,8 @@ def training_rows(data: Mapping[str, Any], base: Path, columns: Sequence[str] | 
     """How many rows `load_partitions` would leave to train on; for schedules, which count steps before data is loaded.
 
     `columns`: those that will be read (None: all), since rows are dropped where one of them lacks a value. A `balance`
-    in `data` has the `column` that it counts, for which the data must be loaded.
+    in `data` has the `column` that it counts and the one that the split is stratified by (`stratify`, or None); for it
+    the data must be loaded.
 
     Raises UserError when the source cannot be described or the split cannot be made.
     """
@@ -113,8 +114,10 @@ def training_rows(data: Mapping[str, Any], base: Path, columns: Sequence[str] | 
     balance = data.get("balance")
     if balance:
         raw = source.load(base).partitions()
-        cut = _cuts({**split, "stratify": None}, raw, source.kind)
-        train = cut.apply(raw["train"], None).get("train", raw["train"])
+        by = balance.get("stratify")
+        stratified = None if by is None else only(raw["train"], [by]).take(slice(None))[by].ravel().astype(np.int64)
+        cut = _cuts(split, raw, source.kind)
+        train = cut.apply(raw["train"], stratified).get("train", raw["train"])
         return len(repeated_rows(only(train, [balance["column"]]).take(slice(None))[balance["column"]].ravel()))
     rows = source.describe(base).rows
     fractions = [float(split.get(part) or 0) for part in _PARTS if part not in rows]

@@ -53,10 +53,14 @@ def test_only_the_epoch_of_training_repeats_rows() -> None:
 def test_schedules_know_how_long_the_epoch_is() -> None:
     labels = [0] * 30 + [1] * 10
     source = {"table": {"values": {"x": list(range(40)), "y": labels}}}
-    for split in ({}, {"test": 0.25, "seed": 3}, {"validation": 0.1, "test": 0.25}):
+    for split in ({}, {"test": 0.25, "seed": 3}, {"test": 0.25, "stratify": "label"}):
         epoch = load(labels, [LABEL], split).epoch
         assert epoch is not None
-        plan = {"source": source, "split": split, "balance": {"method": "oversample", "column": "y"}}
+        plan = {
+            "source": source,
+            "split": split,
+            "balance": {"method": "oversample", "column": "y", "stratify": split.get("stratify") and "y"},
+        }
         assert training_rows(plan, Path(), ["x", "y"]) == epoch.rows
 
 
