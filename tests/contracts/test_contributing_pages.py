@@ -14,6 +14,7 @@ from typing import Any, get_args
 import numpy as np
 import operator_contract as contract
 import pytest
+import test_kernels
 import test_registries as kinds
 from netwright.cli.reference import reference
 from netwright.compiler import compile_spec, load_spec_text
@@ -113,7 +114,7 @@ def test_a_page_of_a_kind(page: str, registry: Registry[Any], kind: str, use: Us
 
 def test_the_page_of_operators(use: Use) -> None:
     use("operator.md")
-    operator = find("Atan")
+    operator = find("Shrink")
     for number, sample in enumerate(operator.samples()):
         case = contract.Case(operator, sample, number)
         contract.check_types(case)
@@ -122,6 +123,7 @@ def test_the_page_of_operators(use: Use) -> None:
         contract.check_second_order(case)
         contract.check_onnxruntime(case)
         assert contract.check_symbolic(case)
+        test_kernels.test_kernels(case)
 
 
 @pytest.fixture

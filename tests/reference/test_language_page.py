@@ -8,6 +8,8 @@ import pytest
 from netwright.cli.reference import Page, reference
 from netwright.cli.reference.markdown import TEMPLATE, anchor, language_page
 from netwright.compiler import SpecError, compile_spec, load_spec_text
+from netwright.compiler.layers import Dense
+from netwright.compiler.layers.activations import Relu
 from netwright.compiler.spec.expand.arithmetic import FUNCTIONS as CALCULATIONS
 from netwright.runtime.data import source_schema
 from support.bundles import ROOT, TRAIN_ROWS
@@ -52,6 +54,21 @@ def test_the_specs_of_the_prose_compile() -> None:
     assert len(specs) >= 2
     for text in specs:
         compile_spec(load_spec_text(text, data_schema=source_schema()), train_rows=TRAIN_ROWS)
+
+
+def test_the_changes_of_the_prose_fit_its_first_spec() -> None:
+    overrides = re.findall(r"`--set (.*?)`", PROSE)
+    assert len(overrides) == 2
+    (text, *_) = re.findall(r"^```yaml\n(.*?)^```$", PROSE, flags=re.MULTILINE | re.DOTALL)
+    spec = load_spec_text(text, data_schema=source_schema(), overrides=overrides)
+    assert spec.training is not None
+    assert (spec.training.epochs, spec.network[1].layer) == (3, Dense(units=32, activation=Relu()))
+
+
+def test_an_optional_layer_is_left_out_by_null() -> None:
+    text = "netwright: 1\ninputs: {x: [4]}\nnetwork: [dense: 3, '${null}', {sequence: {name: tower, layers: [relu]}}, "
+    spec = load_spec_text(text + "{expression: tower.relu1 + 1}]\n")
+    assert [entry.name for entry in spec.network] == ["dense1", "tower/relu1", "expression1"]
 
 
 def test_the_mistake_of_the_prose_is_reported_like_that() -> None:
