@@ -73,7 +73,7 @@ class Layer(Described):
 
     @property
     def index_limit(self) -> int | None:
-        """For a layer that looks its input up: the whole numbers 0 … limit − 1 are allowed. None for any other layer."""
+        """A layer that looks its input up allows the whole numbers 0 … limit − 1; None for any other layer."""
         return None
 
     @abstractmethod

@@ -16,8 +16,8 @@ from ..source import Dataset, DataSource
 class Sine(DataSource):
     """y = sin(x) for x uniform on [low, high), plus noise: what one hidden layer can approximate as well as one likes.
 
-    With `noise_high` the noise grows evenly from `noise` at `low` to `noise_high` at `high`. Columns: `x` and `y` (float32,
-    one number each). The points are a function of the fields.
+    With `noise_high` the noise grows evenly from `noise` at `low` to `noise_high` at `high`. Columns: `x` and `y`
+    (float32, one number each). The points are a function of the fields.
     """
 
     rows: int = spec_field("How many points to make.", default=1000, minimum=1)
