@@ -40,9 +40,17 @@ def _items(validator: Any, items: Any, instance: Any, schema: Any) -> Iterator[V
     yield from Draft202012Validator.VALIDATORS["items"](validator, items, instance, schema)
 
 
+def _properties(validator: Any, properties: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
+    """The keyword `properties`, quick for families of many kinds: only the keys that are there are looked up."""
+    del schema
+    for key, value in instance.items() if isinstance(instance, dict) else ():
+        if key in properties:
+            yield from validator.descend(value, properties[key], path=key, schema_path=key)
+
+
 _Validator = extend(  # type: ignore[no-untyped-call]
     Draft202012Validator,
-    {"items": _items},
+    {"items": _items, "properties": _properties},
     type_checker=Draft202012Validator.TYPE_CHECKER.redefine_many({"integer": _is_integer, "number": _is_number}),
 )
 

@@ -114,7 +114,7 @@ class InputSettings(Described):
             "items": {"type": ["integer", "string"], "minimum": 1, "pattern": NAME_PATTERN},
         },
     )
-    dtype: Literal["float32", "float64", "float16", "int64", "int32", "uint8", "bool"] = spec_field(
+    dtype: Literal["float32", "float64", "float16", "int64", "int32", "uint8", "bool", "string"] = spec_field(
         "Type of the elements.", default="float32"
     )
     preprocess: tuple[LayerEntry, ...] = spec_field(

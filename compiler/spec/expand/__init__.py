@@ -22,8 +22,8 @@ from .blocks import Block
 from .composite import Composite
 from .constants import read_constants
 from .entries import Item, LayerCall, PlainLayer, items_of, keyed, sourced
-from .expander import Expander, TooLargeError
-from .formulas import Formulas
+from .expander import Expander
+from .formulas import Formulas, TooLargeError
 from .scope import Scope, Sources
 
 __all__ = ["Composite", "ExpandedOutput", "Expansion", "expand"]
@@ -79,14 +79,15 @@ def expand(
     found: list[Diagnostic],
 ) -> Expansion:
     """Take a spec apart; mistakes go to `found`. `broken` are the places where it violates the schema already."""
-    formulas = Formulas(found)
-    constants = read_constants(root, formulas, found)
-    root = _without_formulas(root, formulas, constants, check)
-    expander = Expander(families, blocks, constants, check, formulas, found, broken)
-    scope = Scope("", None, None, constants, root=True)
-    expansion = Expansion(root, scope, expander.values)
+    expansion = Expansion(root, Scope("", None, None, {}, root=True))
     try:
-        _Sections(root, expander, scope, expansion).expand()
+        formulas = Formulas(found)
+        constants = read_constants(root, formulas, found)
+        calculated = _without_formulas(root, formulas, constants, check)
+        expander = Expander(families, blocks, constants, check, formulas, found, broken)
+        scope = Scope("", None, None, constants, root=True)
+        expansion = Expansion(calculated, scope, expander.values)
+        _Sections(calculated, expander, scope, expansion).expand()
         expansion.whole = True
     except TooLargeError:
         pass  # reported; what follows would be misleading

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 from netwright.schema import Described, spec_field
 
-from ...errors import Diagnostic
+from ...errors import Diagnostic, SpecError
 from ..positions import Node, Path, Positions, Source
 from .arithmetic import UNKNOWN, is_usable_name
 from .composite import Composite, Use, layer_list
@@ -29,6 +29,7 @@ _SCALAR_TYPES: Final[dict[str, dict[str, Any]]] = {
 }
 _ENTRY_TYPES: Final = ("layer", "activation", "initializer")
 PARAMETER_TYPES: Final = (*_SCALAR_TYPES, *_ENTRY_TYPES)
+MAX_BLOCKS: Final = 500
 _ANY: Final = "any"
 """The type of a parameter whose type is a mistake."""
 _LONGEST_CIRCLE: Final = 8
@@ -87,9 +88,17 @@ class Block:
 
 
 def read_blocks(root: Node) -> dict[str, Block]:
-    """The blocks of a spec. What is malformed is left out; the schema reports it."""
+    """The blocks of a spec. What is malformed is left out; the schema reports it.
+
+    Raises SpecError for more of them than anybody writes.
+    """
     blocks = {}
-    for name, node in keyed(root.value.get("blocks", Node(None, root.place)) if isinstance(root.value, dict) else root):
+    section = root.value.get("blocks") if isinstance(root.value, dict) else None
+    if section is not None and isinstance(section.value, dict) and len(section.value) > MAX_BLOCKS:
+        message = f"a spec has at most {MAX_BLOCKS} blocks, received {len(section.value)}"
+        origin = Positions(root).origin(("blocks",), of_key=True)
+        raise SpecError([Diagnostic(origin, message, "keep those of other networks in files of their own")])
+    for name, node in keyed(section) if section is not None else ():
         path: Path = ("blocks", name)
         if isinstance(node.value, tuple):
             blocks[name] = Block(name, (), node, path, node.place.file)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from ...errors import Diagnostic, Origin
 from ..entries import name_layers
@@ -14,7 +14,7 @@ from ..settings import MAX_REPORTED
 from .blocks import Block, endless, expand_block
 from .composite import Composite, Use, merge_node
 from .entries import Item, LayerCall, PlainLayer, sourced
-from .formulas import Formulas, holds_formula
+from .formulas import Formulas, TooLargeError, holds_formula
 from .scope import INPUT, Scope, Sources
 from .shared import Group, expand_shared
 
@@ -26,10 +26,6 @@ MAX_LAYERS: Final = 10_000
 """Layers, uses of blocks and composites that a spec may stand for, each repetition counted."""
 MAX_NESTING: Final = 32
 """Composites and blocks inside each other, after expansion."""
-
-
-class TooLargeError(Exception):
-    """The spec stands for more than can be built; it has been reported."""
 
 
 class Expander:
@@ -125,17 +121,18 @@ class Expander:
         return kind in self.families.layers or kind in Composite.registry or kind in self.blocks
 
     def _step(self, item: Item, scope: Scope) -> None:
+        node = sourced(item.node, item.path, scope.within)
         self._count += 1
         if self._count > MAX_LAYERS:
-            message = f"the spec stands for more than {MAX_LAYERS:,} layers"
-            self._stop(item, scope, message, "repeat less often, or use blocks inside blocks less often")
+            self._too_many(Positions(node).origin(()))
         if self._nesting > MAX_NESTING:
             message = f"more than {MAX_NESTING} blocks and layers of layers inside each other"
-            self._stop(item, scope, message, None)
+            self.report(Positions(node).origin(()), message)
+            raise TooLargeError
 
-    def _stop(self, item: Item, scope: Scope, message: str, hint: str | None) -> None:
-        node = sourced(item.node, item.path, scope.within)
-        self.report(Positions(node).origin(()), message, hint)
+    def _too_many(self, origin: Origin) -> NoReturn:
+        message = f"the spec stands for more than {MAX_LAYERS:,} layers"
+        self.report(origin, message, "repeat less often, or use blocks inside blocks less often")
         raise TooLargeError
 
     # --- entries ---------------------------------------------------------------------------------------------------
@@ -191,7 +188,15 @@ class Expander:
         return mapping(items, dict(argument.keys), argument.place)
 
     def _check_entry(self, node: Node) -> None:
-        self.check_part(node, {"$ref": "#/$defs/layer"})
+        """Hold a calculated entry against the schema of its kind, or of layers where that is what was calculated."""
+        entry = _with_kind(node)
+        schema = self.check.kind(entry[0]) if entry is not None else {}
+        if entry is not None and entry[1] is not None and schema:
+            assert node.source is not None
+            path, within = node.source
+            self.check_part(sourced(entry[1], (*path, entry[0]), within), schema)
+        else:
+            self.check_part(node, self.check.definitions["layer"])
 
     def check_part(self, node: Node, schema: Mapping[str, Any]) -> None:
         """Hold a calculated part of the spec against its schema. Equal text is judged once."""
@@ -242,6 +247,8 @@ class Expander:
     def emit(self, layer: PlainLayer) -> Sources:
         """Add a plain layer."""
         self.layers.append(layer)
+        if len(self.layers) > MAX_LAYERS:  # `shared` may double what there is with every line
+            self._too_many(Positions(layer.node).origin(()))
         self._plain[layer.name] = layer
         self.values[layer.name] = layer.name
         return (layer.name,)

@@ -12,7 +12,7 @@ from ..positions import Node, Place, Source, mapping, path_text, sequence
 from ..wording import received
 from .arithmetic import MOST_ITEMS, ArithmeticMistake, UnknownError, evaluate
 
-MOST_VALUES: Final = 300_000
+MOST_VALUES: Final = 100_000
 """Values that all formulas of a spec may make together, repeated layers included."""
 LONGEST_TEXT: Final = 10_000
 
@@ -23,6 +23,10 @@ _PIECE: Final = re.compile(r"""(?:[^'"}]|'[^']*'|"[^"]*")*\}""")
 def holds_formula(value: object) -> bool:
     """Whether a scalar's text is still to be calculated."""
     return isinstance(value, str) and "${" in value
+
+
+class TooLargeError(Exception):
+    """The spec stands for more than can be built; it has been reported."""
 
 
 class Formulas:
@@ -37,6 +41,7 @@ class Formulas:
         """The tree with its formulas replaced by values; the same node where there are none.
 
         `at` is where the node was written. Formulas that have no value stay as they are and are reported.
+        Raises TooLargeError where all formulas together make more than anybody means.
         """
         if not self.occur_in(node):
             return node
@@ -62,23 +67,23 @@ class Formulas:
             self._with_formulas[id(node)] = known
         return known[1]
 
-    def _spend(self, values: int) -> None:
-        self._made += values
-        if self._made > MOST_VALUES:
-            raise ArithmeticMistake(f"the formulas of this spec make more than {MOST_VALUES:,} values")
-
     def _scalar(self, node: Node, names: Mapping[str, Any], at: Source) -> Node:
         place = node.place
         try:
             value = _substitute(node.value, names)
             made = _as_node(value, place)
-            self._spend(made.size)
         except UnknownError:
             return node
         except ArithmeticMistake as mistake:
             origin = Origin(place.file, place.line, place.column, path_text(at.path), at.within)
             self._found.append(Diagnostic(origin, mistake.message, mistake.hint))
             return node
+        self._made += made.size
+        if self._made > MOST_VALUES:
+            origin = Origin(place.file, place.line, place.column, path_text(at.path), at.within)
+            message = f"the formulas of this spec make more than {MOST_VALUES:,} values"
+            self._found.append(Diagnostic(origin, message, "keep data and weights in files of their own"))
+            raise TooLargeError
         return replace(made, source=node.source)
 
 
