@@ -68,13 +68,16 @@ def compile_loaded(loaded: LoadedSpec, target: Target = "portable") -> Bundle:
     from netwright.compiler import SpecError, compile_spec
     from netwright.runtime.errors import RuntimeProblem
 
+    from .vocabularies import fit_vocabularies
+
     rows, missing = None, None
     try:
         rows = _rows_for_schedule(loaded)
     except RuntimeProblem as problem:  # such as a data set that was not fetched; a schedule in steps can do without
         missing = problem
     try:
-        return compile_spec(loaded.spec, target=target, train_rows=rows)
+        words = fit_vocabularies(loaded.spec, loaded.base)
+        return compile_spec(loaded.spec, target=target, train_rows=rows, vocabularies=words)
     except SpecError:
         if missing is not None:
             raise missing from None

@@ -6,9 +6,10 @@ import json
 import math
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from .errors import Diagnostic, Origin, SpecError
@@ -36,6 +37,7 @@ FILES: Final = {
     "gradients": "training/gradients.onnx",
     "apply": "training/apply.onnx",
     "fit": "training/fit.onnx",
+    "prepare": "training/prepare.onnx",
 }
 
 
@@ -143,12 +145,19 @@ class Bundle:
         }
 
 
-def compile_spec(spec: Spec, *, target: Target = "portable", train_rows: int | None = None) -> Bundle:
+def compile_spec(
+    spec: Spec,
+    *,
+    target: Target = "portable",
+    train_rows: int | None = None,
+    vocabularies: Mapping[str, Sequence[str]] = MappingProxyType({}),
+) -> Bundle:
     """Build every graph of a spec.
 
-    `train_rows` is the number of training examples, for schedules that count in epochs. Raises SpecError.
+    `train_rows` is the number of training examples, for schedules that count in epochs; `vocabularies` are the words
+    fitted to the training texts, by layer name. Raises SpecError.
     """
-    built = build_graphs(spec, _horizon(spec.training, train_rows), PASSES_OF[target])
+    built = build_graphs(spec, _horizon(spec.training, train_rows), PASSES_OF[target], vocabularies)
     return Bundle(spec, target, built, _manifest(spec, target, built))
 
 
@@ -211,7 +220,7 @@ def _graph_entry(name: str, graph: Graph, built: Graphs) -> dict[str, Any]:
 def _input_role(name: str, built: Graphs) -> str:
     if name in built.state:
         return built.state[name].kind
-    if name in built.forward.features:
+    if name in built.forward.features or name in built.prepared:
         return "feature"
     if name in built.targets:
         return "target"
@@ -223,6 +232,8 @@ def _output_entry(graph: str, name: str, value: Value, built: Graphs) -> dict[st
     stem, _, suffix = name.rpartition(".")
     if graph == "inference":
         return {**entry, "role": "output"}
+    if graph == "prepare":
+        return {**entry, "role": "feature"}
     if graph == "init":
         return {**entry, "role": built.state[name].kind}
     if suffix == "next":

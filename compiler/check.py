@@ -15,7 +15,8 @@ def check_spec(spec: Spec) -> None:
     Raises SpecError with every layer, initializer, loss or metric that does not fit what it is given.
     """
     variables = Variables()
-    forward = build_forward(spec, variables)
+    stand_in = {entry.name: ("word",) for entry in spec.layers if entry.layer.host_only}  # the data are not read
+    forward = build_forward(spec, variables, vocabularies=stand_in)
     build_init(spec, variables)
     if spec.training is not None:
         targets = declare_targets(spec, spec.training, forward)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from . import random
 from .errors import BuildError, Diagnostic, SpecError
@@ -42,6 +43,8 @@ class Forward:
     """Fitted state -> what it is a statistic of."""
     limits: dict[str, int] = field(default_factory=dict)
     """Feature name -> n, where a layer that reads it allows only 0 … n − 1 (rows of an embedding)."""
+    prepared: dict[str, Value] = field(default_factory=dict)
+    """Layer name -> what a host-only layer makes of the features."""
 
 
 @dataclass
@@ -53,6 +56,7 @@ class _Context:
     random_counter: Value | None
     statistics: dict[str, Value]
     fittings: dict[str, Fitting]
+    vocabularies: Mapping[str, Sequence[str]]
 
     @property
     def training(self) -> bool:
@@ -110,6 +114,15 @@ class _Context:
         self.fittings[full] = Fitting(statistic, of, axes)
         return value
 
+    def vocabulary(self) -> tuple[str, ...]:
+        words = self.vocabularies.get(self.entry.name)
+        if words is None:
+            raise BuildError(
+                f"the vocabulary of '{self.entry.name}' is fitted to the training texts, which are not at hand",
+                "make the data available, or write `vocabulary: [...]`",
+            )
+        return tuple(words)
+
     def random_key(self, purpose: str = "") -> Value:
         assert self.random_counter is not None  # layers ask only while training
         return random.key(self.random_counter, stream(f"{self.entry.name}:{purpose}"))
@@ -120,20 +133,33 @@ def stream(name: str) -> int:
     return zlib.crc32(name.encode())
 
 
-def build_forward(spec: Spec, variables: Variables, *, random_counter: Value | None = None) -> Forward:
+def build_forward(
+    spec: Spec,
+    variables: Variables,
+    *,
+    random_counter: Value | None = None,
+    vocabularies: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    prepared: bool = False,
+) -> Forward:
     """Build the network of `spec`; it trains when a `random_counter` is given.
+
+    `vocabularies` are the fitted words by layer. With `prepared` the outputs of host-only layers are features, instead
+    of the text they are made of.
 
     Raises SpecError with every layer that does not fit its inputs; layers fed by a broken one are passed over.
     """
     features = {item.name: graph_input(item.name, DType(item.dtype), _shape(item.shape)) for item in spec.inputs}
     forward = Forward(features, dict(features), outputs={})
-    builder = _Builder(spec, forward, variables, random_counter)
+    builder = _Builder(spec, forward, variables, random_counter, vocabularies, prepared)
     for item in spec.inputs:
         builder.preprocess(item)
     for entry in spec.network + tuple(layer for output in spec.outputs for layer in output.layers):
         builder.layer(entry)
     if builder.diagnostics:
         raise SpecError(builder.diagnostics)
+    if prepared:
+        forward.features = {name: value for name, value in features.items() if value.dtype is not DType.string}
+        forward.features |= {name: forward.values[name] for name in forward.prepared}
     forward.outputs = {output.name: forward.values[output.from_] for output in spec.outputs}
     return forward
 
@@ -148,7 +174,17 @@ def _shape(dims: Sequence[int | str]) -> Shape:
 
 
 class _Builder:
-    def __init__(self, spec: Spec, forward: Forward, variables: Variables, random_counter: Value | None) -> None:
+    def __init__(
+        self,
+        spec: Spec,
+        forward: Forward,
+        variables: Variables,
+        random_counter: Value | None,
+        vocabularies: Mapping[str, Sequence[str]],
+        prepared: bool,
+    ) -> None:
+        self.vocabularies = vocabularies
+        self.prepared = prepared
         self.spec = spec
         self.forward = forward
         self.variables = variables
@@ -178,16 +214,27 @@ class _Builder:
             return
         try:
             context = _Context(
-                owner, self.variables, self.random_counter, self.forward.statistics, self.forward.fittings
+                owner,
+                self.variables,
+                self.random_counter,
+                self.forward.statistics,
+                self.forward.fittings,
+                self.vocabularies,
             )
             _check_arity(owner.layer, len(inputs))
             with scope(entry.name, entry.origin):
-                self.forward.values[entry.name] = owner.layer.build(context, *inputs)
+                value = owner.layer.build(context, *inputs)
+            self.forward.values[entry.name] = self.prepare(entry.name, value) if owner.layer.host_only else value
             self.entries[entry.name] = owner
             self.note_limit(entry.from_, owner.layer.index_limit)
         except BuildError as error:
             message = f"{error.message}\n  shapes: {self.trail(entry)}"
             self.diagnostics.append(Diagnostic(self.spec.origin_of(entry.path + error.path), message, error.hint))
+
+    def prepare(self, name: str, value: Value) -> Value:
+        """Note what a host-only layer makes; where it is prepared, an input stands for it."""
+        self.forward.prepared[name] = value
+        return graph_input(name, value.dtype, value.shape) if self.prepared else value
 
     def note_limit(self, names: Sequence[str], limit: int | None) -> None:
         """Remember what a layer allows in the features it reads; of several limits the smallest holds."""

@@ -12,6 +12,7 @@ from .data.conform import Field
 from .data.conformed import Adapter, adapt
 from .data.plan import Partitions, load_partitions
 from .errors import UserError
+from .prepare import with_prepared
 
 
 def bundle_partitions(bundle: Bundle, base: Path | None) -> Partitions:
@@ -27,7 +28,16 @@ def bundle_partitions(bundle: Bundle, base: Path | None) -> Partitions:
         )
     features = [dataclasses.asdict(field) for field in manifest.features]
     targets = [dataclasses.asdict(field) for field in manifest.targets]
-    return load_partitions(manifest.data, features, targets, base or Path())
+    return _prepared(bundle, load_partitions(manifest.data, features, targets, base or Path()))
+
+
+def _prepared(bundle: Bundle, partitions: Partitions) -> Partitions:
+    """The partitions with what `prepare.onnx` makes of text added."""
+    if "prepare" not in bundle.manifest.graphs:
+        return partitions
+    parts = {part: with_prepared(bundle, columns) for part, columns in partitions.by_name().items()}
+    epoch = None if partitions.epoch is None else with_prepared(bundle, partitions.epoch)
+    return Partitions(parts["train"], parts.get("validation"), parts.get("test"), epoch, partitions.facts)
 
 
 def given_partitions(bundle: Bundle, partitions: Partitions) -> Partitions:
@@ -46,7 +56,7 @@ def given_partitions(bundle: Bundle, partitions: Partitions) -> Partitions:
     epoch = None
     if partitions.epoch is not None:
         epoch = adapt(partitions.epoch, Adapter(fields, "the train data", {}))
-    return Partitions(parts["train"], parts.get("validation"), parts.get("test"), epoch)
+    return _prepared(bundle, Partitions(parts["train"], parts.get("validation"), parts.get("test"), epoch))
 
 
 def check_columns(bundle: Bundle, partitions: Partitions) -> None:

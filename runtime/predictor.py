@@ -14,6 +14,7 @@ from .bundle import Bundle, load_bundle
 from .data.conform import Field, conform
 from .device import Device, select
 from .errors import UserError
+from .prepare import host_text
 from .run_folder import RunFolder
 from .session import SessionSettings, open_session, run_problem
 
@@ -81,7 +82,7 @@ class Predictor:
             self._sessions[stop - start] = session
         try:
             outputs: list[Array] = session.run(
-                self._outputs, {name: column[start:stop] for name, column in columns.items()}
+                self._outputs, {name: host_text(column[start:stop]) for name, column in columns.items()}
             )
         except Exception as error:  # ONNX Runtime's exceptions share no base class but Exception
             raise run_problem(self._model, error) from error

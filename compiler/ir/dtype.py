@@ -25,6 +25,7 @@ class DType(Enum):
     uint16 = "uint16"
     uint8 = "uint8"
     boolean = "bool"
+    string = "string"
 
     @cached_property
     def numpy(self) -> np.dtype[Any]:
@@ -33,6 +34,8 @@ class DType(Enum):
 
             bfloat16: np.dtype[Any] = np.dtype(ml_dtypes.bfloat16)
             return bfloat16
+        if self is DType.string:
+            return np.dtype(object)
         plain: np.dtype[Any] = np.dtype(self.value)
         return plain
 
@@ -42,7 +45,7 @@ class DType(Enum):
 
     @property
     def is_integer(self) -> bool:
-        return self is not DType.boolean and self not in _FLOATS
+        return self not in _FLOATS and self not in (DType.boolean, DType.string)
 
     @property
     def code(self) -> int:
@@ -51,7 +54,7 @@ class DType(Enum):
 
     @classmethod
     def of(cls, array: np.ndarray[Any, Any]) -> DType:
-        return cls(array.dtype.name)
+        return cls.string if array.dtype.kind in "OTU" else cls(array.dtype.name)
 
     def __str__(self) -> str:
         return self.value
@@ -66,6 +69,7 @@ _CODES = {
     "int16": 5,
     "int32": 6,
     "int64": 7,
+    "string": 8,
     "bool": 9,
     "float16": 10,
     "float64": 11,

@@ -144,6 +144,7 @@ class Operator:
     evaluate   numpy function of (arrays…, **attributes), used by constant folding and for initial weights
     samples    cases for the contract tests; at least one
     attributes names with defaults (None: absent unless given), REQUIRED for those without
+    host_only  ONNX Runtime has it on the CPU alone: it may stand in `inference` and `prepare`, not where training is
     """
 
     name: str
@@ -153,6 +154,7 @@ class Operator:
     evaluate: Callable[..., Any] | None = None
     attributes: Mapping[str, Any] = field(default_factory=dict)
     domain: str = ""
+    host_only: bool = False
 
     def gradient(self, index: int) -> Rule | NotDifferentiable:
         return self.gradients[min(index, len(self.gradients) - 1)]

@@ -1,6 +1,7 @@
 """The layer family. Importing this package registers all kinds."""
 
 from . import activations
+from .bag_of_words import BagOfWords
 from .base import Activation, Layer, LayerContext
 from .dense import Dense
 from .dropout import Dropout
@@ -17,6 +18,7 @@ from .sources import Constant, Parameter
 __all__ = [
     "Activation",
     "Add",
+    "BagOfWords",
     "Cast",
     "Concat",
     "Constant",

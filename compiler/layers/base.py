@@ -50,6 +50,9 @@ class LayerContext(Protocol):
         It is state that the runtime fills before training; its shape is that of `of` without the axes.
         """
 
+    def vocabulary(self) -> tuple[str, ...]:
+        """The words that were fitted for this layer. Raises BuildError when none were."""
+
     def random_key(self, purpose: str = "") -> Value:
         """The random generator's scalar key for this layer, step and purpose. Only while training."""
 
@@ -61,6 +64,9 @@ class Layer(Described):
     registry: ClassVar[Registry[Layer]] = Registry("layer")
     arity: ClassVar[tuple[int, int | None]] = (1, 1)
     """Least and most inputs; None for any number."""
+
+    host_only: ClassVar[bool] = False
+    """Whether its operators run on a host's CPU alone (text): training graphs then take its output as an input."""
 
     @classmethod
     def reads(cls, arguments: Any) -> tuple[str, ...] | None:

@@ -21,6 +21,7 @@ from . import (
     shapes,
     slicing,
     softmax,
+    strings,
 )
 
 __all__ = [
@@ -46,4 +47,5 @@ __all__ = [
     "shapes",
     "slicing",
     "softmax",
+    "strings",
 ]

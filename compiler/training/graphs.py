@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from .. import random
 from ..autodiff import gradients
@@ -37,12 +38,22 @@ class Graphs:
     fitting: list[FittingStep] = field(default_factory=list)
 
     @property
+    def prepared(self) -> Mapping[str, Value]:
+        """The inputs of the graphs that train which `prepare` makes of text."""
+        return self.forward.prepared
+
+    @property
     def state(self) -> dict[str, State]:
         """Every state tensor, those of the network first."""
         return self.variables.declared
 
 
-def build_graphs(spec: Spec, horizon: Horizon, passes: Sequence[Pass] = PASSES) -> Graphs:
+def build_graphs(
+    spec: Spec,
+    horizon: Horizon,
+    passes: Sequence[Pass] = PASSES,
+    vocabularies: Mapping[str, Sequence[str]] = MappingProxyType({}),
+) -> Graphs:
     """All graphs that a spec allows: without a `training` section `inference` and `init`, else all six; and `fit` where
     statistics are fitted to the data.
 
@@ -51,15 +62,22 @@ def build_graphs(spec: Spec, horizon: Horizon, passes: Sequence[Pass] = PASSES) 
     Raises SpecError with the mistakes that only building shows: shapes, targets, schedules.
     """
     variables = Variables()
-    forward = build_forward(spec, variables)
+    forward = build_forward(spec, variables, vocabularies=vocabularies)
     inference = Graph("inference", (*forward.features.values(), *variables.values.values()), forward.outputs)
     if spec.training is None:
         built = {"inference": inference}
         if variables.declared:
             built["init"] = build_init(spec, variables)
-        fitting = _add_fitting(built, forward, variables)
-        return Graphs(_optimized(built, passes), forward, variables, fitting=fitting)
-    return _training_graphs(spec, spec.training, horizon, variables, forward, inference, passes)
+        targets: dict[str, Target] = {}
+        objective = None
+    else:
+        built, targets, objective = _training_graphs(spec, spec.training, horizon, variables, vocabularies)
+        built = {"inference": inference, **built}
+    fitting = _add_fitting(built, spec, variables, vocabularies) if forward.fittings else []
+    if forward.prepared:
+        texts = [value for value in forward.features.values() if value.dtype is DType.string]
+        built["prepare"] = Graph("prepare", tuple(texts), forward.prepared)
+    return Graphs(_optimized(built, passes), forward, variables, targets, objective, fitting)
 
 
 def _training_graphs(
@@ -67,10 +85,10 @@ def _training_graphs(
     training: TrainingSettings,
     horizon: Horizon,
     variables: Variables,
-    forward: Forward,
-    inference: Graph,
-    passes: Sequence[Pass],
-) -> Graphs:
+    vocabularies: Mapping[str, Sequence[str]],
+) -> tuple[dict[str, Graph], dict[str, Target], Objective]:
+    """The graphs that train, the targets, and the objective of the evaluation graph."""
+    forward = build_forward(spec, variables, vocabularies=vocabularies, prepared=True)
     targets = declare_targets(spec, training, forward)
     _freeze(spec, training, variables)
     network = dict(variables.values)  # parameters and statistics: what the network itself reads
@@ -79,7 +97,9 @@ def _training_graphs(
 
     evaluated = build_objective(spec, training, forward, targets, regularized)
     counters = declare_counters(variables)
-    learning = build_forward(spec, variables, random_counter=counters.random_counter)
+    learning = build_forward(
+        spec, variables, random_counter=counters.random_counter, vocabularies=vocabularies, prepared=True
+    )
     objective = build_objective(spec, training, learning, targets, regularized)
     by_parameter = _gradients(objective.descended, {state.name: variables.values[state.name] for state in trained})
     declare_slots(training, [variables.declared[name] for name in by_parameter], variables)
@@ -96,7 +116,6 @@ def _training_graphs(
     learning_batch = [*learning.features.values(), *(target.value for target in targets.values())]
     counter_inputs = [counters.step, counters.random_counter]
     built = {
-        "inference": inference,
         "init": build_init(spec, variables),
         "step": Graph(
             "step",
@@ -119,14 +138,14 @@ def _training_graphs(
             _next(applied),
         ),
     }
-    fitting = _add_fitting(built, forward, variables)
-    return Graphs(_optimized(built, passes), forward, variables, targets, evaluated, fitting)
+    return built, targets, evaluated
 
 
-def _add_fitting(graphs: dict[str, Graph], forward: Forward, variables: Variables) -> list[FittingStep]:
-    """Add the graph that fits statistics, if there are any, and return the plan."""
-    if not forward.fittings:
-        return []
+def _add_fitting(
+    graphs: dict[str, Graph], spec: Spec, variables: Variables, vocabularies: Mapping[str, Sequence[str]]
+) -> list[FittingStep]:
+    """Add the graph that fits statistics, and return the plan."""
+    forward = build_forward(spec, variables, vocabularies=vocabularies, prepared=True)
     graphs["fit"], plan = build_fitting(forward, variables)
     return plan
 

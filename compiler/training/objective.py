@@ -84,7 +84,8 @@ def build_objective(
     problems: list[Diagnostic] = []
     loss: Value | None = None
     weight: Value | None = None
-    known = {**{name: forward.values[name] for name in forward.features}, **{name: target.value for name, target in targets.items()}}
+    known = {name: forward.values[name] for name in forward.features}
+    known |= {name: target.value for name, target in targets.items()}
     for entry in training.loss:
         with scope(f"loss/{entry.target}", entry.origin):
             elements = entry.loss.elements(forward.values[entry.from_], known[entry.target])

@@ -2,7 +2,7 @@
 
 The rules, in the order they are checked:
 
-- values must be numbers; text, dates, objects and complex numbers are refused; a field of dtype `str` takes text;
+- values must be numbers; text, dates, objects and complex numbers are refused; a field of dtype `string` takes text;
 - the shape of a row must be the expected one; a scalar and a row of one number, `[]` and `[1]`, stand for each other;
 - floats must be finite, also after rounding to the expected precision;
 - floats for a whole-number input must be whole; integers must fit the input's dtype;
@@ -62,7 +62,7 @@ def conform(values: Array, field: Field, where: str, rows: Rows | None = None) -
     `values` when these are not 0, 1, 2 … Text becomes an array of `numpy.dtypes.StringDType`.
     Raises UserError naming the first bad row, how many there are, and what is allowed.
     """
-    if field.dtype == "str":
+    if field.dtype == "string":
         return _conform_text(values, field, where)
     wanted = np.dtype(field.dtype)
     if values.dtype.kind not in "fiub":
@@ -77,6 +77,8 @@ def conform(values: Array, field: Field, where: str, rows: Rows | None = None) -
 
 
 def _conform_text(values: Array, field: Field, where: str) -> Array:
+    if values.dtype.kind == "O" and all(isinstance(value, str) for value in values.ravel()):
+        values = values.astype(np.dtypes.StringDType())
     if values.dtype.kind not in "UT":
         raise UserError(
             f"{where}: holds {_kind_of(values.dtype)} (dtype {values.dtype}), but '{field.name}' needs text"

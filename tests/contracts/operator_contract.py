@@ -129,6 +129,22 @@ def _as_float(array: Array, floats: DType) -> Array:
     return array.astype(floats.numpy) if DType.of(array).is_float else array
 
 
+def describes(value: Value, array: Array) -> bool:
+    """Whether the inferred dtype and shape are the array's; a symbol in the shape stands for any size."""
+    if len(array.shape) != value.rank:
+        return False
+    sizes = [size if isinstance(dim, int) else dim for dim, size in zip(value.shape, array.shape, strict=True)]
+    return value.dtype is DType.of(array) and tuple(sizes) == value.shape
+
+
+def assert_close(result: Array, want: Array) -> None:
+    """Equal numbers up to float64's rounding; equal texts."""
+    if DType.of(want) is DType.string:
+        assert result.tolist() == want.tolist()
+    else:
+        np.testing.assert_allclose(result, want, rtol=1e-12, atol=1e-14)
+
+
 # Types
 
 
@@ -137,7 +153,7 @@ def check_types(case: Case) -> None:
     built = build(case, DType.float32)
     results = reference(built.outputs, list(built.feeds))(built.feeds)
     for value, array in zip(built.outputs, results, strict=True):
-        assert (value.dtype.numpy, value.shape) == (array.dtype, array.shape), "differs from onnx.reference"
+        assert describes(value, array), "differs from onnx.reference"
     if case.operator.domain:
         return  # ONNX has no schema for it; check_onnxruntime compares
     _check_onnx_inference(built)
@@ -152,17 +168,19 @@ def _check_onnx_inference(built: Built) -> None:
     inferred = onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True, data_prop=True)
     for value, output in zip(built.outputs, inferred.graph.output, strict=True):
         tensor = output.type.tensor_type
-        shape = tuple(dim.dim_value for dim in tensor.shape.dim)
-        dtype = onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type)
-        assert (value.dtype.numpy, value.shape) == (dtype, shape), "differs from ONNX's inference"
+        sizes = tuple(dim.dim_value for dim in tensor.shape.dim)  # 0 where ONNX does not know
+        shape = tuple(dim if isinstance(dim, int) else 0 for dim in value.shape)
+        if built.case.operator.host_only:  # ONNX infers nothing of StringNormalizer, which may drop texts
+            shape = tuple(dim if size else 0 for dim, size in zip(shape, sizes, strict=True))
+        assert (value.dtype.code, shape) == (tensor.elem_type, sizes), "differs from ONNX's inference"
 
 
 def check_evaluate(case: Case) -> None:
     """The record's numpy function computes what onnx.reference does: the dtype in float32, the numbers in float64."""
     for result, want in _evaluated_both_ways(case, DType.float32):
-        assert (result.dtype, result.shape) == (want.dtype, want.shape)
+        assert (DType.of(result), result.shape) == (DType.of(want), want.shape)
     for result, want in _evaluated_both_ways(case, DType.float64):
-        np.testing.assert_allclose(result, want, rtol=1e-12, atol=1e-14)
+        assert_close(result, want)
 
 
 def _evaluated_both_ways(case: Case, floats: DType) -> list[tuple[Array, Array]]:
@@ -328,7 +346,7 @@ def check_onnxruntime(case: Case) -> None:
     wide_feeds = {value: _as_float(next(narrow), DType.float64) for value in wide_feeds}
     expected = reference(wide_values, list(wide_feeds))(wide_feeds)
     for value, result, want in zip(values, results, expected, strict=True):
-        assert (result.dtype, result.shape) == (value.dtype.numpy, value.shape)
+        assert describes(value, result)
         if value.dtype.is_float:
             np.testing.assert_allclose(result, want, rtol=1e-5, atol=2e-6, err_msg=f"{value!r}")
         else:
@@ -352,7 +370,7 @@ def check_symbolic(case: Case) -> bool:
     expected = _evaluated(fixed)
     found = _evaluated(symbolic)
     for want, have in itertools.zip_longest(expected, found):
-        np.testing.assert_allclose(have, want, rtol=1e-12, atol=1e-14)
+        assert_close(have, want)
     return True
 
 

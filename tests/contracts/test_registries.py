@@ -38,7 +38,7 @@ def sample(schema: dict[str, Any]) -> Any:
     if "number" in types:
         return (least + schema.get("maximum", schema.get("exclusiveMaximum", least + 2))) / 2
     if "array" in types:
-        return [2, 3]
+        return ["a", "b"] if schema.get("items", {}).get("type") == "string" else [2, 3]
     if "boolean" in types:
         return True
     return next((word for word in words(schema) if word is not None), "some_name")

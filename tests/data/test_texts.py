@@ -12,7 +12,7 @@ from netwright.runtime.data.batches import Batches
 from netwright.runtime.data.plan import load_partitions
 from netwright.runtime.data.text import text_array, words
 
-TEXT = {"name": "text", "dtype": "str", "shape": []}
+TEXT = {"name": "text", "dtype": "string", "shape": []}
 
 
 @pytest.mark.parametrize(

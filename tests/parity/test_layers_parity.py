@@ -63,7 +63,10 @@ def one_hot(p: Any, x: Any) -> Any:
 
 
 PAIR = ((4, 5), (4, 5))
-ELSEWHERE = {"shared": "tests/network/test_parameters.py"}  # the network builds it, as the layer it names
+ELSEWHERE = {
+    "shared": "tests/network/test_parameters.py",  # the network builds it, as the layer it names
+    "bag_of_words": "tests/network/test_bag_of_words.py",  # PyTorch takes no text
+}
 dense, relu = {"units": 3}, layers.activations.Relu()
 CASES = {
     "identity": [activation("identity", lambda x: x * 1)],

@@ -58,6 +58,9 @@ class RecordingContext:
         kept = tuple(dim for axis, dim in enumerate(of.shape) if axis not in axes)
         return self.values.setdefault(name, graph_input(name, DType.float32, kept))
 
+    def vocabulary(self) -> tuple[str, ...]:
+        return ("a", "b")
+
     def random_key(self, purpose: str = "") -> Value:
         assert self.training, "layers ask for random numbers only while training"
         return random.key(constant(np.int64(7)), len(purpose))
