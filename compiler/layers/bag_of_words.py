@@ -29,7 +29,13 @@ class BagOfWords(Layer):
     counts, which `prepare.onnx` makes.
     """
 
-    example: ClassVar[str] = "bag_of_words: 1000"
+    example: ClassVar[str] = """
+inputs:
+  mail:
+    shape: []
+    dtype: string
+    preprocess: [{bag_of_words: {vocabulary: [free, money, meeting]}}]
+"""
     host_only: ClassVar[bool] = True
     shorthand: ClassVar[str | None] = "size"
     size: int = spec_field("How many words the vocabulary has, where it is fitted.", default=10_000, minimum=1)
