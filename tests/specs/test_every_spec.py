@@ -11,16 +11,16 @@ import numpy as np
 import onnx
 import pytest
 import yaml
-from netwright.compiler import compile_spec, load_spec_text
+from netwright.compiler import load_spec_text
 from netwright.compiler.bundle import Target
 from netwright.runtime.data import source_schema
 from support.bundles import (
     SPECS,
     TARGETS,
-    TRAIN_ROWS,
     BundleFolder,
     Program,
     Tensors,
+    compile_without_data,
     first_state,
     has_training,
     library_spec,
@@ -57,6 +57,7 @@ def test_models_pass_the_full_check_of_onnx(name: str, target: Target, bundle_fo
         "inference",
         *(["init"] if manifest["state"] else []),
         *(["fit"] if manifest["fitting"] else []),
+        *(["prepare"] if any(item["dtype"] == "string" for item in manifest["features"]) else []),
         *(["step", "evaluate", "gradients", "apply"] if name in TRAINED else []),
     }
     for entry in graphs.values():
@@ -88,7 +89,8 @@ def _tensor(entry: Mapping[str, Any]) -> tuple[str, str, list[int | str]]:
 
 def _described(value: onnx.ValueInfoProto) -> tuple[str, str, list[int | str]]:
     tensor = value.type.tensor_type
-    dtype = onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type)
+    text = tensor.elem_type == onnx.TensorProto.STRING
+    dtype = "string" if text else onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type)
     return value.name, str(dtype), [dim.dim_param or dim.dim_value for dim in tensor.shape.dim]
 
 
@@ -207,7 +209,7 @@ def test_without_dropout_evaluation_agrees_with_the_step(name: str, tmp_path: Pa
     else:
         spec = load_spec_text(yaml.safe_dump(without, sort_keys=False), f"{name}.yaml", data_schema=source_schema())
     folder = tmp_path / "bundle"
-    compile_spec(spec, train_rows=TRAIN_ROWS).write(folder)
+    compile_without_data(spec).write(folder)
     manifest = read_manifest(folder)
     if any(item["kind"] == "statistic" for item in manifest["state"]):
         pytest.skip("statistics of the batch while training, of the past in evaluation: the losses differ")

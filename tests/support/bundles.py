@@ -36,8 +36,14 @@ def library_spec(name: str) -> Spec:
 
 @functools.cache
 def library_bundle(name: str, target: Target = "portable") -> Bundle:
-    """A compiled spec of the model library."""
-    return compile_spec(library_spec(name), target=target, train_rows=TRAIN_ROWS)
+    """A compiled spec of the model library, without its data."""
+    return compile_without_data(library_spec(name), target)
+
+
+def compile_without_data(spec: Spec, target: Target = "portable") -> Bundle:
+    """A word stands in for each fitted vocabulary, and TRAIN_ROWS for the number of rows."""
+    words = {entry.name: ("word",) for entry in spec.layers if entry.layer.host_only}
+    return compile_spec(spec, target=target, train_rows=TRAIN_ROWS, vocabularies=words)
 
 
 def has_training(name: str) -> bool:
@@ -86,6 +92,8 @@ def take_batches(folder: Path, count: int, rows: int | None = None) -> list[Tens
     """
     manifest = read_manifest(folder)
     rows = rows or manifest["training"]["batch_size"]
+    if "prepare" in manifest["graphs"]:  # the vocabulary is a stand-in, so real text would be all zeros
+        return [made_up_batch(manifest, rows, seed) for seed in range(count)]
     try:
         train = load_partitions(manifest["data"], manifest["features"], manifest["targets"], ROOT / "specs").train
     except UserError as error:
@@ -101,7 +109,10 @@ def made_up_batch(manifest: Mapping[str, Any], rows: int, seed: int) -> Tensors:
     """Random numbers in [0, 1), and random labels among a target's classes, in the shapes of the manifest."""
     generator = np.random.default_rng(seed)
     batch: Tensors = {}
-    for column in (*manifest["features"], *manifest["targets"]):
+    prepared = manifest["graphs"].get("prepare", {"outputs": []})["outputs"]
+    columns = [column for column in manifest["features"] if column["dtype"] != "string"]
+    columns += [{**port, "shape": port["shape"][1:]} for port in prepared]
+    for column in (*columns, *manifest["targets"]):
         shape = (rows, *column["shape"])
         if np.issubdtype(np.dtype(column["dtype"]), np.integer):
             batch[column["name"]] = generator.integers(0, column.get("classes") or 2, shape, column["dtype"])
