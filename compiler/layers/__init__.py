@@ -12,6 +12,7 @@ from .layer_norm import LayerNorm
 from .merge import Add, Concat, Multiply
 from .preprocessing import Cast, MinMax, Normalize, OneHot, Rescale
 from .reshape import Reshape
+from .resize import Resize
 from .shared import Shared
 from .sources import Constant, Parameter
 
@@ -37,6 +38,7 @@ __all__ = [
     "Parameter",
     "Rescale",
     "Reshape",
+    "Resize",
     "Shared",
     "activations",
 ]

@@ -57,6 +57,14 @@ def spread(x: Any) -> Any:
     return torch.where(x > 0, x, 1.0)
 
 
+NEAREST = "nearest-exact"
+
+
+def interpolated(x: Any, size: tuple[int, int], mode: str) -> Any:
+    """torch's images have a channel axis."""
+    return F.interpolate(x[:, None], size, mode=mode)[:, 0] if x.ndim == 3 else F.interpolate(x, size, mode=mode)
+
+
 def one_hot(p: Any, x: Any) -> Any:
     """Numbers that are no class are all 0."""
     return (x[..., None] == torch.arange(3)).float()
@@ -152,6 +160,11 @@ CASES = {
         Case(layers.MinMax(), lambda p, x: (x - p["minimum"]) / spread(p["maximum"] - p["minimum"])),
         Case(layers.MinMax(minimum=-3, maximum=3, low=-1), lambda p, x: x / 3),
         Case(layers.MinMax(per="channel", high=255, minimum=0), lambda p, x: 255 * x / spread(p["maximum"]), CUBE),
+    ],
+    "resize": [
+        Case(layers.Resize(size=(7, 3)), lambda p, x: interpolated(x, (7, 3), "bilinear"), ((2, 5, 4),)),
+        Case(layers.Resize(size=(2, 9)), lambda p, x: interpolated(x, (2, 9), "bilinear"), ((2, 3, 5, 4),)),
+        Case(layers.Resize(size=(7, 3), method="nearest"), lambda p, x: interpolated(x, (7, 3), NEAREST), CUBE),
     ],
     "rescale": [Case(layers.Rescale(scale=0.5, offset=1), lambda p, x: x / 2 + 1)],
     "cast": [Case(layers.Cast(), lambda p, x: x * 1)],

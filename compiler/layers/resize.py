@@ -1,0 +1,65 @@
+"""Images of another size."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+from netwright.schema import spec_field
+
+from ..errors import BuildError
+from ..ir import Array, DType, Value, constant
+from ..ops import op
+from ..ops.cast import cast
+from .base import Layer, LayerContext
+
+
+@Layer.registry.register("resize")
+@dataclass(frozen=True, kw_only=True)
+class Resize(Layer):
+    """The last two axes, height and width, in another size: `resize: [28, 28]`. Axes before them stay.
+
+    `linear` interpolates between pixel centres, as PyTorch's `interpolate(mode="bilinear")` does; `nearest` takes the
+    nearest pixel (`nearest-exact`). Interpolation is a product with a fixed matrix for each axis, so it runs and
+    differentiates wherever products do. Shrinking skips pixels; average them with pooling where that matters.
+    """
+
+    example: ClassVar[str] = "resize: [4, 4]"
+    shorthand: ClassVar[str | None] = "size"
+    size: tuple[int, ...] = spec_field(
+        "New height and width.",
+        schema={"type": "array", "items": {"type": "integer", "minimum": 1}, "minItems": 2, "maxItems": 2},
+    )
+    method: Literal["linear", "nearest"] = spec_field("How pixels in between are made.", default="linear")
+
+    def build(self, context: LayerContext, *inputs: Value) -> Value:
+        del context
+        x = inputs[0]
+        height, width = x.shape[-2:] if x.rank >= 3 else ("", "")
+        if not isinstance(height, int) or not isinstance(width, int):
+            raise BuildError(
+                f"needs images of a fixed size, received {x.type}", "the last two axes are height and width"
+            )
+        if self.method == "nearest":
+            rows, columns = _nearest(height, self.size[0]), _nearest(width, self.size[1])
+            return op.Gather(op.Gather(x, constant(rows), axis=x.rank - 2), constant(columns), axis=x.rank - 1)
+        x = cast(x, DType.float32)
+        down, across = _interpolation(height, self.size[0]), _interpolation(width, self.size[1])
+        return op.MatMul(constant(down), op.MatMul(x, constant(np.ascontiguousarray(across.T))))
+
+
+def _nearest(length: int, size: int) -> Array:
+    """The pixel whose area holds the centre of each new pixel."""
+    return np.floor((np.arange(size) + 0.5) * length / size).astype(np.int64)
+
+
+def _interpolation(length: int, size: int) -> Array:
+    """The matrix [size, length] that interpolates linearly between pixel centres; beyond the outer ones they repeat."""
+    centre = np.clip((np.arange(size) + 0.5) * length / size - 0.5, 0, length - 1)
+    low = np.floor(centre).astype(np.int64)
+    matrix = np.zeros((size, length), np.float32)
+    rows = np.arange(size)
+    np.add.at(matrix, (rows, low), 1 - (centre - low))
+    np.add.at(matrix, (rows, np.minimum(low + 1, length - 1)), centre - low)
+    return matrix
