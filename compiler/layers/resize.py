@@ -25,7 +25,12 @@ class Resize(Layer):
     differentiates wherever products do. Shrinking skips pixels; average them with pooling where that matters.
     """
 
-    example: ClassVar[str] = "resize: [4, 4]"
+    example: ClassVar[str] = """
+inputs:
+  image: [32, 32]
+network:
+  - resize: [28, 28]
+"""
     shorthand: ClassVar[str | None] = "size"
     size: tuple[int, ...] = spec_field(
         "New height and width.",
