@@ -122,7 +122,11 @@ def _under_key(part: Node) -> tuple[Node, str]:
 
 
 def _is_uncalculated(error: ValidationError) -> bool:
-    return holds_formula(error.instance) and "propertyNames" not in error.absolute_schema_path
+    return (
+        bool(error.absolute_path)
+        and holds_formula(error.instance)
+        and "propertyNames" not in error.absolute_schema_path
+    )
 
 
 @dataclass(frozen=True)

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from unittest.mock import patch
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from netwright.compiler.errors import SpecError
-from netwright.compiler.spec import Spec, installed_families, load_text, spec_schema
+from netwright.compiler.spec import Spec, installed_families, load_text
+from netwright.compiler.spec.expand import expander
+from netwright.compiler.spec.schema import language_schema
 
 FAMILIES = installed_families()
-SCHEMA = spec_schema(None, FAMILIES)
+SCHEMA = language_schema(None, FAMILIES)
 BOUNDED = settings(max_examples=100, deadline=2000, suppress_health_check=list(HealthCheck), database=None)
 
 
 def survives(text: str, *overrides: str) -> None:
     try:
-        spec = load_text(text, families=FAMILIES, overrides=overrides)
+        with patch.object(expander, "MAX_LAYERS", 300):  # the walk up to the true limit is timed elsewhere
+            spec = load_text(text, families=FAMILIES, overrides=overrides)
     except SpecError as error:
         assert error.diagnostics
         rows = text.splitlines()
@@ -64,6 +68,10 @@ SCALARS = (
     | st.integers(-3, 2**40)
     | st.floats()
     | st.sampled_from(["x", "image", "dense1", "relu", "adam", "loss", "", "a b", "batch", "label", "accuracy"])
+    | st.sampled_from(
+        ["${n}", "${n * 2}", "${i}", "${9**9**9}", "${[n] }", "${", "$${", "a${n}b", "input", "b1/dense1"]
+    )
+    | st.sampled_from(["x * 2", "(x + 1", "grad(x, x)", "a", "b", "a1", "repeat1/0", "sequence1"])
 )
 ANYTHING = st.recursive(
     SCALARS,
@@ -94,18 +102,19 @@ def _of_type(kind: str, schema: dict[str, Any], depth: int) -> st.SearchStrategy
         fields = schema.get("properties", {})
         free = schema.get("additionalProperties")
         if "x-family" in schema:
-            chosen = st.sampled_from([*sorted(fields), "unknown"])
+            composite = ["repeat", "residual", "parallel", "sequence", "shared", "expression", "a", "b"]
+            chosen = st.sampled_from([*sorted(fields), "unknown", *(composite if "repeat" in fields else [])])
             return chosen.flatmap(lambda k: close_to(fields.get(k), depth + 1).map(lambda value: {k: value}))
         if isinstance(free, dict):
-            names = st.sampled_from(["x", "image", "label", "dense1", "a b"])
+            names = st.sampled_from(["x", "image", "label", "dense1", "a b", "a", "b", "n"])
             return st.dictionaries(names, st.deferred(lambda: close_to(free, depth + 1)), max_size=2)
         required = {k: close_to(v, depth + 1) for k, v in fields.items() if k in schema.get("required", ())}
         optional = {k: close_to(v, depth + 1) for k, v in fields.items() if k not in required}
         return st.fixed_dictionaries(required, optional=optional)
     if kind == "integer":
-        return st.integers(0, 100)
+        return st.integers(0, 100) | st.sampled_from(["${n}", "${i + 1}", 10**9])
     if kind == "number":
-        return st.floats(0, 1) | st.integers(0, 3)
+        return st.floats(0, 1) | st.integers(0, 3) | st.just("${n / 7}")
     if kind == "boolean":
         return st.booleans()
     if kind == "null":
@@ -121,7 +130,12 @@ SPECS = st.fixed_dictionaries(
         "inputs": st.just({"x": [2]}) | SECTIONS["inputs"],
         "network": st.just(["relu", {"dense": 3}]) | SECTIONS["network"],
     },
-    optional={name: SECTIONS[name] for name in ("name", "outputs", "training", "data")},
+    optional={
+        **{name: SECTIONS[name] for name in ("name", "outputs", "training", "data", "include")},
+        "constants": SECTIONS["constants"] | st.just({"n": 3}),
+        "blocks": SECTIONS["blocks"]
+        | st.just({"a": ["relu"], "b": {"parameters": {"n": "integer"}, "layers": [{"dense": "${n}"}, "a"]}}),
+    },
 )
 
 
@@ -140,3 +154,54 @@ PATHS = st.sampled_from(
 @given(st.lists(st.tuples(PATHS, st.sampled_from(["=", ""]), st.text(max_size=8)).map("".join), max_size=3))
 def test_any_override(overrides: list[str]) -> None:
     survives("netwright: 1\ninputs: {x: [2]}\nnetwork: [{dense: 3}]\n", *overrides)
+
+
+LAYERS = st.lists(st.deferred(lambda: LAYER), max_size=3)
+NAMES = st.sampled_from(
+    ["a", "b", "input", "x", "dense1", "a1", "b1/dense1", "repeat1", "repeat1/0", "sequence1", "nope"]
+)
+COMMON = {"from": NAMES | st.lists(NAMES, min_size=1, max_size=2), "name": st.sampled_from(["a", "h", "input"])}
+NUMBERS = st.integers(1, 3) | st.sampled_from(["${n}", "${i + 1}", "${n * i}", "${n // 0}", "${m}", 10**12])
+
+
+def entry(kind: str, **fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.fixed_dictionaries(fields, optional=COMMON).map(lambda arguments: {kind: arguments})
+
+
+LAYER: st.SearchStrategy[Any] = st.one_of(
+    st.sampled_from(["relu", "tanh", "a", "b", "${kind}", "relo"]),
+    entry("dense", units=NUMBERS),
+    entry("add"),
+    entry("expression", formula=st.sampled_from(["x * 2", "input + dense1", "h", "x +"])),
+    entry("shared", layer=NAMES),
+    entry("repeat", times=NUMBERS, layers=LAYERS),
+    entry("repeat", times=st.integers(1, 3), layers=LAYERS, index=st.sampled_from(["i", "n", "for"])),
+    entry("residual", layers=LAYERS, shortcut=LAYERS),
+    entry("sequence", layers=LAYERS),
+    entry("parallel", branches=st.lists(LAYERS, max_size=3) | st.dictionaries(NAMES, LAYERS, max_size=3)),
+    entry("a"),
+    entry("b", n=NUMBERS),
+)
+BLOCKS = st.fixed_dictionaries(
+    {
+        "a": LAYERS,
+        "b": st.fixed_dictionaries(
+            {"layers": LAYERS},
+            optional={"parameters": st.sampled_from([{"n": "integer"}, {"n": {"type": "integer", "default": "${n}"}}])},
+        ),
+    }
+)
+
+
+@BOUNDED
+@given(BLOCKS, LAYERS | st.dictionaries(NAMES, LAYER | st.sampled_from(["x * 2", "a"]), max_size=3), LAYERS)
+def test_blocks_and_composites_in_any_order(blocks: Any, network: Any, output: Any) -> None:
+    tree = {
+        "netwright": 1,
+        "constants": {"n": 2, "kind": "relu"},
+        "blocks": blocks,
+        "inputs": {"x": {"shape": [4], "preprocess": ["relu", "${kind}"]}},
+        "network": network,
+        "outputs": {"y": output, "z": "a"},
+    }
+    survives(json.dumps(tree))

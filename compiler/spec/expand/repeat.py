@@ -47,7 +47,7 @@ repeat:
         times = written if isinstance(written, int) and not isinstance(written, bool) else 1  # else it is reported
         before = use.sources
         items = use.items("layers")
-        for i in range(max(times, 1)):
+        for i in range(max(times, 1) if items else 0):
             note = f"in the repeat on line {use.call.origin.line}, {index} = {i}"
             names = {**use.scope.names, index: i}
             scope = expander.inside(use, f"{use.name}/{i}", before, names=names, note=note)
