@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 from .library import spec_argument
+from .output import write_bundle
 from .specs import compile_loaded, load_spec, set_option
 
 if TYPE_CHECKING:
@@ -42,5 +43,5 @@ def command(spec: str, output: Path, target: Target, overrides: tuple[str, ...])
         raise UserError(f"{output}: already exists", "choose another folder, or remove this one")
     bundle = compile_loaded(loaded, target)
     make_folder(output.parent)
-    bundle.write(output)
+    write_bundle(bundle, output)
     click.echo(f"{output}: {bundle.parameters:,} parameters; graphs: {', '.join(bundle.graphs)}")

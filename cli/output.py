@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import rich_click as click
+
+if TYPE_CHECKING:
+    from netwright.compiler import Bundle
 
 
 def write_text(text: str, output: Path | None) -> None:
@@ -24,6 +28,27 @@ def write_text(text: str, output: Path | None) -> None:
     if not output.parent.is_dir():
         raise UserError(f"{output.parent}: no such folder")
     write_atomically(output, text.encode())
+
+
+def write_bundle(bundle: Bundle, folder: Path) -> None:
+    """Write a bundle as a new folder, all of it or nothing.
+
+    The compiler has one kind of failure, a wrong spec. What the operating system refuses is none of the spec's, so here
+    it becomes the failure that every other file has which cannot be written.
+
+    Raises:
+        SpecError: the folder exists already.
+        EnvironmentProblem: the disk is full, or the folder cannot be written.
+    """
+    from netwright.compiler import SpecError
+    from netwright.runtime.atomic import write_problem
+
+    try:
+        bundle.write(folder)
+    except SpecError as error:
+        if isinstance(error.__cause__, OSError):
+            raise write_problem(folder, error.__cause__) from error
+        raise
 
 
 def table(titles: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> str:

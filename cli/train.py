@@ -11,6 +11,7 @@ import rich_click as click
 
 from .devices import device_option
 from .library import spec_argument
+from .output import write_bundle
 from .specs import compile_loaded, load_spec, set_option
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def command(
     bundle = compile_loaded(loaded)
     with _no_empty_run(run) as witness, tempfile.TemporaryDirectory(prefix="netwright-") as temporary:
         compiled = Path(temporary) / "bundle"
-        bundle.write(compiled)
+        write_bundle(bundle, compiled)
         train(
             compiled,
             run,

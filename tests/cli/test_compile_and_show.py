@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import re
+import tempfile
 from pathlib import Path
 
 import jsonschema
@@ -106,6 +110,27 @@ def test_compile_below_a_file(cli: Cli, here: Path) -> None:
         "error: file: cannot be written: file exists\n"
         "  hint: choose another folder, or make room and give write permission\n",
     )
+
+
+@pytest.mark.parametrize("command", ["compile", "train"])
+def test_a_disk_that_is_full_is_the_machine_s_failure(
+    cli: Cli, here: Path, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not a mistake on line 1 of a spec; nothing is left."""
+
+    def full(path: Path, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(tempfile, "tempdir", str(here))
+    monkeypatch.setattr(Path, "write_bytes", full)
+    result = cli(command, "xor_mlp", "-o", "out")
+    assert result.exit_code == 3
+    assert re.fullmatch(
+        r"error: (out|.*/netwright-\w+/bundle): cannot be written: no space left on device\n"
+        r"  hint: choose another folder, or make room and give write permission\n",
+        result.stderr,
+    )
+    assert list(here.iterdir()) == []
 
 
 def test_a_spec_that_does_not_compile_leaves_no_folder(cli: Cli, here: Path) -> None:
