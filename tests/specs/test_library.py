@@ -18,6 +18,13 @@ def test_digits_mlp_reads_97_percent_of_the_test_digits(trained: Train, figures:
     figures.add("digits_mlp", f"{run.test('accuracy'):.1%} of the test data right", run.summary.seconds)
 
 
+def test_digits_residual_reads_97_percent_of_the_test_digits(trained: Train, figures: Figures) -> None:
+    run = trained("digits_residual")
+    assert run.test("accuracy") >= 0.97
+    assert {"repeat1/0/unit1/residual1/dense1/weight", "repeat1/3/unit1/residual1/dense2/bias"} <= run.state.keys()
+    figures.add("digits_residual", f"{run.test('accuracy'):.1%} of the test data right", run.summary.seconds)
+
+
 @pytest.mark.timeout(1200)  # a minute on two free cores
 def test_mnist_mlp_reads_98_percent_of_the_test_digits(trained: Train, figures: Figures) -> None:
     if missing_file("mnist"):
