@@ -14,25 +14,22 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+
 from .autodiff import NotDifferentiableError, gradients
 from .errors import BuildError
-from .ir import DType, Value, constant, symbol
+from .ir import Array, DType, Value, constant, symbol
 from .ops import op
+from .ops.cast import cast
 
 LONGEST: Final = 10_000
 DEEPEST: Final = 100
+LARGEST_NUMBER: Final = float(np.finfo(np.float32).max)
+LONGEST_SHOWN: Final = 200
 WHAT_A_FORMULA_IS: Final = (
     "a formula has numbers, names, + - * / ** @, comparisons, `a if condition else b` and functions"
 )
 BATCH: Final = symbol("batch")
-
-
-@dataclass(frozen=True)
-class Name:
-    """A value that a formula mentions, at a 0-based column of its text."""
-
-    text: str
-    column: int
 
 
 @dataclass(frozen=True)
@@ -41,7 +38,7 @@ class Formula:
 
     text: str
     body: ast.expr
-    names: tuple[Name, ...]
+    names: tuple[str, ...]
 
     def build(self, values: Mapping[str, Value]) -> Value:
         """The formula's value. Raises BuildError where operands do not fit."""
@@ -49,21 +46,20 @@ class Formula:
 
 
 def parse(text: str) -> Formula:
-    """Parse and check a formula. Raises BuildError with the column for everything that is not in the language."""
+    """Parse and check a formula. Raises BuildError for what is not in the language."""
     if len(text) > LONGEST:
         raise BuildError(f"a formula has at most {LONGEST} characters, received {len(text)}")
     try:
         body = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):  # also null characters and Python's own limits
         raise BuildError("the formula cannot be read", WHAT_A_FORMULA_IS) from None
-    names: dict[str, Name] = {}
+    names: dict[str, None] = {}
     _check(body, names, 0)
-    return Formula(text, body, tuple(names.values()))
+    return Formula(text, body, tuple(names))
 
 
 # --- checking ------------------------------------------------------------------------------------------------------
 
-Binary = Callable[[Value, Value], Value]
 _BINARY: Final[dict[type[ast.operator], str]] = {
     ast.Add: "Add",
     ast.Sub: "Sub",
@@ -81,13 +77,12 @@ _COMPARISONS: Final[dict[type[ast.cmpop], str]] = {
 }
 
 
-def _check(node: ast.expr, names: dict[str, Name], depth: int) -> None:
+def _check(node: ast.expr, names: dict[str, None], depth: int) -> None:
     """Collect names; raise BuildError for what is not in the language."""
     if depth > DEEPEST:
         raise BuildError(f"the formula nests deeper than {DEEPEST} levels", "give a part of it a name of its own")
     if isinstance(node, (ast.Name, ast.Attribute)):
-        name = _dotted(node)
-        names.setdefault(name, Name(name, node.col_offset))
+        names.setdefault(_dotted(node))
         return
     for child in _operands(node):
         _check(child, names, depth + 1)
@@ -95,7 +90,9 @@ def _check(node: ast.expr, names: dict[str, Name], depth: int) -> None:
 
 def _operands(node: ast.expr) -> list[ast.expr]:
     """The parts of one node of the language; raises BuildError for any other node."""
-    if isinstance(node, ast.Constant) and type(node.value) in (int, float):
+    if isinstance(node, ast.Constant) and isinstance(node.value, (int, float)) and not isinstance(node.value, bool):
+        if abs(node.value) > LARGEST_NUMBER:
+            raise BuildError(f"the number {_shown(node)} is too large for float32")
         return []
     if isinstance(node, ast.BinOp) and type(node.op) in _BINARY:
         return [node.left, node.right]
@@ -107,11 +104,11 @@ def _operands(node: ast.expr) -> list[ast.expr]:
         return [node.test, node.body, node.orelse]
     if isinstance(node, ast.Call):
         return _arguments(node)
-    raise BuildError(f"'{ast.unparse(node)}' is not part of a formula", WHAT_A_FORMULA_IS)
+    raise BuildError(f"'{_shown(node)}' is not part of a formula", WHAT_A_FORMULA_IS)
 
 
 def _arguments(node: ast.Call) -> list[ast.expr]:
-    name = node.func.id if isinstance(node.func, ast.Name) else ast.unparse(node.func)
+    name = node.func.id if isinstance(node.func, ast.Name) else _shown(node.func)
     function = FUNCTIONS.get(name)
     if function is None:
         close = difflib.get_close_matches(name, FUNCTIONS, 1)
@@ -120,7 +117,7 @@ def _arguments(node: ast.Call) -> list[ast.expr]:
     if node.keywords or not function.least <= len(node.args) <= function.most:
         wanted = str(function.least) if function.least == function.most else f"{function.least} to {function.most}"
         plural = "" if wanted == "1" else "s"
-        raise BuildError(f"'{name}' takes {wanted} argument{plural}, received {ast.unparse(node)}")
+        raise BuildError(f"'{name}' takes {wanted} argument{plural}, received {_shown(node)}")
     return node.args
 
 
@@ -130,7 +127,16 @@ def _dotted(node: ast.expr) -> str:
         return node.id
     if isinstance(node, ast.Attribute):
         return f"{_dotted(node.value)}/{node.attr}"
-    raise BuildError(f"'{ast.unparse(node)}' is not part of a formula", "a dot follows the name of a block")
+    raise BuildError(f"'{_shown(node)}' is not part of a formula", "a dot follows the name of a block")
+
+
+def _shown(node: ast.expr) -> str:
+    """A part of a formula for a message, shortened."""
+    try:
+        text = ast.unparse(node)
+    except RecursionError:
+        return "…"
+    return text if len(text) <= LONGEST_SHOWN else text[:LONGEST_SHOWN] + "…"
 
 
 # --- building ------------------------------------------------------------------------------------------------------
@@ -147,9 +153,13 @@ class _Builder:
             return constant(float(node.value), DType.float32)  # type: ignore[arg-type]
         if isinstance(node, ast.UnaryOp):
             operand = _number(self.value(node.operand))
-            return -operand if isinstance(node.op, ast.USub) else operand
+            if isinstance(node.op, ast.UAdd):
+                return operand
+            return -operand if operand.constant is None else constant(-operand.constant, operand.dtype)
         if isinstance(node, ast.BinOp):
             left, right = _alike(_number(self.value(node.left)), _number(self.value(node.right)))
+            if isinstance(node.op, ast.Div) or (isinstance(node.op, ast.Pow) and _has_negative(right)):
+                left, right = _fraction(left), _fraction(right)
             result: Value = getattr(op, _BINARY[type(node.op)])(left, right)
             return result
         if isinstance(node, ast.Compare):
@@ -165,17 +175,42 @@ class _Builder:
 
 def _number(value: Value) -> Value:
     """Truth as 0 and 1."""
-    return op.Cast(value, to=DType.float32.code) if value.dtype is DType.boolean else value
+    return cast(value, DType.float32) if value.dtype is DType.boolean else value
+
+
+def _fraction(value: Value) -> Value:
+    """Whole numbers as float32, where the result is none."""
+    return cast(value, DType.float32) if value.dtype.is_integer else value
+
+
+def _has_negative(value: Value) -> bool:
+    return value.constant is not None and bool(np.any(value.constant < 0))
 
 
 def _alike(a: Value, b: Value) -> tuple[Value, Value]:
-    """A number written in the formula takes the dtype of what it meets."""
-    if a.dtype is not b.dtype:
-        if a.constant is not None:
-            return constant(a.constant, b.dtype), b
-        if b.constant is not None:
-            return a, constant(b.constant, a.dtype)
+    """One dtype for both: a number written in the formula takes that of what it meets, unless it would lose its
+    fraction; whole numbers that meet fractions become such."""
+    if a.dtype is b.dtype:
+        return a, b
+    if a.constant is not None and _fits(a.constant, b.dtype):
+        return constant(a.constant, b.dtype), b
+    if b.constant is not None and _fits(b.constant, a.dtype):
+        return a, constant(b.constant, a.dtype)
+    if a.dtype.is_integer and b.dtype.is_float:
+        return cast(a, b.dtype), b
+    if a.dtype.is_float and b.dtype.is_integer:
+        return a, cast(b, a.dtype)
     return a, b
+
+
+def _fits(array: Array, dtype: DType) -> bool:
+    """Whether a dtype of numbers can hold a constant without cutting it."""
+    if dtype.is_float:
+        return True
+    if not dtype.is_integer:
+        return False
+    limits = np.iinfo(dtype.numpy)
+    return bool(np.all((array == np.floor(array)) & (array >= limits.min) & (array < float(limits.max) + 1)))
 
 
 def _where(condition: Value, yes: Value, no: Value) -> Value:
@@ -189,6 +224,7 @@ def _total(value: Value) -> Value:
 
 
 def _average(value: Value) -> Value:
+    value = _fraction(value)
     return op.ReduceMean(value, _own_axes(value), keepdims=0) if _own_axes(value) else value
 
 

@@ -40,7 +40,7 @@ network:
         if not isinstance(formula, str):
             return ()
         try:
-            return tuple(name.text for name in parse(formula).names)
+            return parse(formula).names
         except BuildError:  # reported when the layer is made
             return ()
 
@@ -50,4 +50,4 @@ network:
     def build(self, context: LayerContext, *inputs: Value) -> Value:
         del context
         formula = parse(self.formula)
-        return formula.build(dict(zip((name.text for name in formula.names), inputs, strict=True)))
+        return formula.build(dict(zip(formula.names, inputs, strict=True)))
