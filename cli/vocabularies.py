@@ -17,6 +17,7 @@ def fit_vocabularies(spec: Spec, base: Path) -> dict[str, tuple[str, ...]]:
     Words that occur equally often are in the order of their code points. Relative paths start at `base`.
 
     Raises:
+        SpecError: the network cannot be built.
         UserError, EnvironmentProblem: the data cannot be had, or hold no text where the spec says so.
     """
     from netwright.compiler.layers.bag_of_words import BagOfWords, words_of
@@ -40,16 +41,14 @@ def fit_vocabularies(spec: Spec, base: Path) -> dict[str, tuple[str, ...]]:
 
 
 def _training_texts(spec: Spec, base: Path, names: set[str]) -> dict[str, list[str]]:
-    """The texts of each input, of the rows that training will see."""
+    """The texts of each input, of the very rows that training will see: the same columns are read, so that the same
+    rows are dropped and the same split is made."""
+    from netwright.compiler.bundle import data_columns
     from netwright.runtime.data.plan import load_partitions
 
     assert spec.data is not None
-    columns = spec.data.columns
-    features = [{"name": name, "dtype": "string", "shape": [], "column": columns.get(name, name)} for name in names]
-    split = vars(spec.data.split)
-    targets = []
-    if split["stratify"] is not None:
-        targets = [{"name": split["stratify"], "dtype": "int64", "shape": [], "column": split["stratify"]}]
-    partitions = load_partitions({"source": spec.data.source, "split": split}, features, targets, base)
-    rows = partitions.train.take(slice(None))
+    columns = data_columns(spec)
+    plan = {"source": spec.data.source, "split": vars(spec.data.split)}
+    train = load_partitions(plan, columns["features"], columns["targets"], base).train
+    rows = train.take(slice(None))
     return {name: rows[name].tolist() for name in names}

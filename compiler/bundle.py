@@ -16,13 +16,16 @@ from .errors import Diagnostic, Origin, SpecError
 from .ir import OPSET, Graph, Value
 from .ir.evaluate import evaluate
 from .ir.value import Array
-from .network import without_batch
+from .network import Forward, build_forward, without_batch
 from .passes import PASSES_OF
 from .schedules.base import Horizon
 from .spec.model import Spec
 from .spec.settings import TrainingSettings
 from .state import State
 from .training.graphs import SEED, Graphs, build_graphs
+from .training.objective import Target as TargetInput
+from .training.objective import declare_targets
+from .variables import Variables
 
 if TYPE_CHECKING:
     import onnx
@@ -182,7 +185,6 @@ def _manifest(spec: Spec, target: Target, built: Graphs) -> dict[str, Any]:
     from . import __version__
 
     training, data = spec.training, spec.data
-    columns = data.columns if data else {}
     return {
         "bundle_format": FORMAT,
         "netwright": __version__,
@@ -192,10 +194,9 @@ def _manifest(spec: Spec, target: Target, built: Graphs) -> dict[str, Any]:
         "opset": OPSET,
         "graphs": {name: _graph_entry(name, graph, built) for name, graph in built.graphs.items()},
         "state": [_state_entry(state) for state in built.state.values()],
-        "features": [_feature_entry(value, columns, built) for value in built.forward.features.values()],
-        "targets": [{**_column_entry(item.value, columns), "classes": item.classes} for item in built.targets.values()],
+        **_data_columns(spec, built.forward, built.targets),
         "outputs": [
-            {"name": name, "dtype": str(value.dtype), "shape": list(_dims(value.shape[1:]))}
+            {"name": name, "dtype": str(value.dtype), "shape": list(_dims(without_batch(value.shape)))}
             for name, value in built.forward.outputs.items()
         ],
         "metrics": _metric_entries(training, built) if training else [],
@@ -273,9 +274,20 @@ def _column_entry(value: Value, columns: Mapping[str, str | list[str]]) -> dict[
     }
 
 
-def _feature_entry(value: Value, columns: Mapping[str, str | list[str]], built: Graphs) -> dict[str, Any]:
-    limit = built.forward.limits.get(value.name)
-    return _column_entry(value, columns) | ({} if limit is None else {"limit": limit})
+def data_columns(spec: Spec) -> dict[str, list[dict[str, Any]]]:
+    """The manifest's `features` and `targets`, which no fitted vocabulary changes. Raises SpecError."""
+    stand_in = {entry.name: ("word",) for entry in spec.layers if entry.layer.host_only}
+    forward = build_forward(spec, Variables(), vocabularies=stand_in)
+    targets = declare_targets(spec, spec.training, forward) if spec.training else {}
+    return _data_columns(spec, forward, targets)
+
+
+def _data_columns(spec: Spec, forward: Forward, targets: Mapping[str, TargetInput]) -> dict[str, list[dict[str, Any]]]:
+    columns = spec.data.columns if spec.data else {}
+    limits = {name: {"limit": limit} for name, limit in forward.limits.items()}
+    features = [_column_entry(value, columns) | limits.get(name, {}) for name, value in forward.features.items()]
+    classes = [{**_column_entry(item.value, columns), "classes": item.classes} for item in targets.values()]
+    return {"features": features, "targets": classes}
 
 
 def _metric_entries(training: TrainingSettings, built: Graphs) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ from netwright.compiler.layers.bag_of_words import words_of
 from netwright.runtime import evaluate, load_bundle, predict, train
 from netwright.runtime.data import from_arrays
 from netwright.runtime.errors import UserError
+from netwright.runtime.partitions import bundle_partitions
 from netwright.runtime.prepare import Prepared, Preparer, with_prepared
 
 SPEC = """
@@ -93,6 +94,25 @@ def test_the_most_frequent_words_are_fitted_ties_in_order(tmp_path: Path) -> Non
     (tmp_path / "texts.csv").write_text(CSV)
     spec = load_spec(tmp_path / "texts.yaml")
     assert fit_vocabularies(spec, tmp_path) == {"bag_of_words1": ("hello", "money", "free", "get")}
+
+
+def test_words_are_those_of_the_rows_that_train(tmp_path: Path) -> None:
+    """Rows are dropped for a target, and the split is stratified by a column of another name."""
+    from netwright.cli.vocabularies import fit_vocabularies
+
+    rows = [f"word{i},{'' if i % 5 == 0 else i % 2}" for i in range(40)]
+    (tmp_path / "texts.csv").write_text("text,class\n" + "\n".join(rows) + "\n")
+    data = (
+        "data:\n  source: {csv: {path: texts.csv, missing: {class: drop}}}\n"
+        "  columns: {label: class}\n  split: {test: 0.5, stratify: label}\n"
+    )
+    (tmp_path / "texts.yaml").write_text(SPEC.format(settings="100") + data)
+    spec = load_spec(tmp_path / "texts.yaml")
+    (words,) = fit_vocabularies(spec, tmp_path).values()
+    compile_spec(spec, vocabularies={"bag_of_words1": words}).write(tmp_path / "bundle")
+    trained = bundle_partitions(load_bundle(tmp_path / "bundle"), tmp_path).train.take(slice(None))["text"].tolist()
+    assert sorted(words) == sorted(trained)
+    assert len(words) == 16
 
 
 def test_nothing_is_fitted_without_need(tmp_path: Path) -> None:
