@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .network import build_forward
 from .spec.model import Spec
-from .training.graphs import build_init
+from .training.graphs import build_init, freeze
 from .training.objective import build_objective, declare_targets
 from .variables import Variables
 
@@ -19,5 +19,6 @@ def check_spec(spec: Spec) -> None:
     forward = build_forward(spec, variables, vocabularies=stand_in)
     build_init(spec, variables)
     if spec.training is not None:
+        freeze(spec, spec.training, variables)
         targets = declare_targets(spec, spec.training, forward)
         build_objective(spec, spec.training, forward, targets, regularized=[])

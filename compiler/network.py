@@ -10,7 +10,7 @@ from types import MappingProxyType
 from . import random
 from .errors import BuildError, Diagnostic, SpecError
 from .initializers import Initializer, Ones, Tied, Zeros
-from .ir import DType, Shape, Value, graph_input, is_static, scope, shape_text, symbol
+from .ir import DType, Shape, Value, graph_input, is_static, reachable, scope, shape_text, symbol
 from .layers import Layer, Shared
 from .layers.base import Statistic
 from .spec.model import InputSpec, Spec
@@ -111,8 +111,21 @@ class _Context:
         shape = tuple(dim for dim in kept if isinstance(dim, int))
         start = Ones() if statistic in ("root_mean", "maximum") else Zeros()
         value = self.variables.declare(State(full, shape, "fitted", start, trainable=False, origin=self.entry.origin))
-        self.fittings[full] = Fitting(statistic, of, axes)
+        if full not in self.fittings:  # a layer applied again uses what was fitted to its first input
+            self._require_known_before_training(full, of)
+            self.fittings[full] = Fitting(statistic, of, axes)
         return value
+
+    def _require_known_before_training(self, name: str, of: Value) -> None:
+        """A statistic is fitted once, before the first step: so nothing that training changes may be part of it."""
+        read = {value for node in reachable([of]) for value in node.given_inputs}
+        for state in self.variables.of_kind("parameter", "statistic").values():
+            if self.variables.values[state.name] in read:
+                raise BuildError(
+                    f"'{name}' is fitted before training, but its values depend on '{state.name}', "
+                    "which training changes",
+                    "put the layer before the layers that learn, or give its numbers",
+                )
 
     def vocabulary(self) -> tuple[str, ...]:
         words = self.vocabularies.get(self.entry.name)
@@ -162,6 +175,18 @@ def build_forward(
         forward.features |= {name: forward.values[name] for name in forward.prepared}
     forward.outputs = {output.name: forward.values[output.from_] for output in spec.outputs}
     return forward
+
+
+def note_limit(forward: Forward, name: str, limit: int | None) -> None:
+    """Remember what a layer or loss allows in a feature it reads; of several limits the smallest holds."""
+    smallest = least(limit, forward.limits.get(name))
+    if smallest is not None and name in forward.features:
+        forward.limits[name] = smallest
+
+
+def least(a: int | None, b: int | None) -> int | None:
+    """The smaller bound; None is no bound."""
+    return b if a is None else a if b is None else min(a, b)
 
 
 def without_batch(shape: Shape) -> Shape:
@@ -224,9 +249,11 @@ class _Builder:
             _check_arity(owner.layer, len(inputs))
             with scope(entry.name, entry.origin):
                 value = owner.layer.build(context, *inputs)
+            _check_text(owner.layer, inputs)
             self.forward.values[entry.name] = self.prepare(entry.name, value) if owner.layer.host_only else value
             self.entries[entry.name] = owner
-            self.note_limit(entry.from_, owner.layer.index_limit)
+            for name in entry.from_:
+                note_limit(self.forward, name, owner.layer.index_limit)
         except BuildError as error:
             message = f"{error.message}\n  shapes: {self.trail(entry)}"
             self.diagnostics.append(Diagnostic(self.spec.origin_of(entry.path + error.path), message, error.hint))
@@ -235,12 +262,6 @@ class _Builder:
         """Note what a host-only layer makes; where it is prepared, an input stands for it."""
         self.forward.prepared[name] = value
         return graph_input(name, value.dtype, value.shape) if self.prepared else value
-
-    def note_limit(self, names: Sequence[str], limit: int | None) -> None:
-        """Remember what a layer allows in the features it reads; of several limits the smallest holds."""
-        for name in names:
-            if limit is not None and name in self.forward.features:
-                self.forward.limits[name] = min(limit, self.forward.limits.get(name, limit))
 
     def owner(self, entry: LayerEntry) -> LayerEntry | None:
         """The entry whose parameters the layer uses: itself, or the earlier layer that a shared one names.
@@ -260,6 +281,13 @@ class _Builder:
         if len(steps) > 12:  # where it came from, and what led here
             steps[3:-8] = ["…"]
         return " → ".join(steps)
+
+
+def _check_text(layer: Layer, inputs: Sequence[Value]) -> None:
+    """Graphs that train have no text, so no layer may read it but one whose output stands for it there."""
+    for value in inputs:
+        if value.dtype is DType.string and not layer.host_only:
+            raise BuildError(f"needs numbers, received {value.type}", "make counts of the text with `bag_of_words`")
 
 
 def _check_arity(layer: Layer, count: int) -> None:

@@ -14,8 +14,10 @@ from .ir import Value, graph_input, shape_text
 from .ops import op
 from .state import State, StateKind
 
-LARGEST_STATE: Final = 2**31 // 4
-"""Elements of float32 state that one ONNX file can hold: protobuf's limit is 2 GiB."""
+LARGEST_STATE: Final = (2**31 - 2**24) // 4
+"""Elements of float32 that one ONNX file can hold beside its nodes: protobuf's limit is 2 GiB."""
+IN_FILES: Final = ("parameter", "statistic", "fitted")
+"""The state that `inference.onnx` holds; what an optimizer keeps is in no file."""
 
 
 @dataclass
@@ -69,9 +71,8 @@ class Variables:
         return {name: state for name, state in self.declared.items() if state.kind in kinds}
 
     def _check_size(self, state: State) -> None:
-        size = math.prod(state.shape)
-        total = size + sum(math.prod(other.shape) for other in self.declared.values())
-        if total > LARGEST_STATE:
+        total = sum(math.prod(other.shape) for other in (*self.of_kind(*IN_FILES).values(), state))
+        if state.kind in IN_FILES and total > LARGEST_STATE:
             raise BuildError(
                 f"'{state.name}' of shape {shape_text(state.shape)} brings the network to {total:,} numbers, "
                 f"{4 * total / 1e9:,.0f} GB; one ONNX model holds {LARGEST_STATE:,}",

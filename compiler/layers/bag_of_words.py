@@ -42,11 +42,24 @@ inputs:
     vocabulary: tuple[str, ...] | None = spec_field("The words themselves, in lower case.", default=None, min_items=1)
     binary: bool = spec_field("1 for a word that occurs, however often.", default=False)
 
+    def __post_init__(self) -> None:
+        seen: set[str] = set()
+        for index, word in enumerate(self.vocabulary or ()):
+            path = ("vocabulary", index)
+            if words_of(word) != [word]:
+                hint = f"write '{lower(word)}'" if words_of(word) == [lower(word)] else None
+                raise BuildError(f"{word!r} is not a word in lower case, so no text has it", hint, path)
+            if word in seen:
+                raise BuildError(f"'{word}' is in the vocabulary twice", path=path)
+            seen.add(word)
+
     def build(self, context: LayerContext, *inputs: Value) -> Value:
         text = inputs[0]
         if text.dtype is not DType.string or text.rank != 1:
             raise BuildError(f"needs one text an example, received {text.type}", "declare the input with dtype: string")
         words = self.vocabulary or context.vocabulary()
+        if not words:
+            raise BuildError("the training texts hold no words", "look at the column that the input is read from")
         size = len(self.vocabulary) if self.vocabulary else self.size
         if len(words) > size:
             raise BuildError(f"the fitted vocabulary has {len(words)} words, `size` is {size}", path=("size",))

@@ -36,7 +36,10 @@ class _Fitted(Layer):
 
 
 def _given(numbers: Any, name: str, x: Value) -> Value:
-    value = Values(values=numbers).as_constant()
+    try:
+        value = Values(values=numbers).as_constant()
+    except BuildError as error:  # placed under `values`
+        raise BuildError(error.message, error.hint, (name, *error.path[1:])) from None
     shape = static_shape(value)
     if len(shape) >= x.rank or any(a not in (1, b) for a, b in zip(shape[::-1], x.shape[::-1], strict=False)):
         raise BuildError(
@@ -73,7 +76,10 @@ network: [flatten, {dense: 1}]
         x = cast(inputs[0], DType.float32)
         centred = x - self.statistic(context, "mean", self.mean, "mean", x, self.per)
         square = centred * centred
-        return centred / _nonzero(self.statistic(context, "deviation", self.deviation, "root_mean", square, self.per))
+        deviation = self.statistic(context, "deviation", self.deviation, "root_mean", square, self.per)
+        if deviation.constant is not None and (deviation.constant < 0).any():
+            raise BuildError("a deviation is never negative", path=("deviation",))
+        return centred / _nonzero(deviation)
 
 
 @Layer.registry.register("min_max")
@@ -97,6 +103,8 @@ inputs:
         x = cast(inputs[0], DType.float32)
         least = self.statistic(context, "minimum", self.minimum, "minimum", x, self.per)
         most = self.statistic(context, "maximum", self.maximum, "maximum", x, self.per)
+        if least.constant is not None and most.constant is not None and (least.constant > most.constant).any():
+            raise BuildError("the maximum is below the minimum", "exchange the two", ("maximum",))
         return (x - least) * ((self.high - self.low) / _nonzero(most - least)) + self.low
 
 
@@ -155,7 +163,7 @@ inputs:
     preprocess: [{one_hot: 5}]
 """
     shorthand: ClassVar[str | None] = "classes"
-    classes: int = spec_field("How many classes there are.", minimum=1)
+    classes: int = spec_field("How many classes there are.", minimum=1, maximum=1_000_000)
 
     def build(self, context: LayerContext, *inputs: Value) -> Value:
         del context

@@ -71,13 +71,14 @@ def build_graphs(
         targets: dict[str, Target] = {}
         objective = None
     else:
-        built, targets, objective = _training_graphs(spec, spec.training, horizon, variables, vocabularies)
+        targets = declare_targets(spec, spec.training, forward)
+        built, objective = _training_graphs(spec, spec.training, horizon, variables, vocabularies, targets)
         built = {"inference": inference, **built}
     fitting = _add_fitting(built, spec, variables, vocabularies) if forward.fittings else []
     if forward.prepared:
         texts = [value for value in forward.features.values() if value.dtype is DType.string]
         built["prepare"] = Graph("prepare", tuple(texts), forward.prepared)
-    return Graphs(_optimized(built, passes), forward, variables, targets, objective, fitting)
+    return Graphs(_optimized(spec, built, passes), forward, variables, targets, objective, fitting)
 
 
 def _training_graphs(
@@ -86,11 +87,11 @@ def _training_graphs(
     horizon: Horizon,
     variables: Variables,
     vocabularies: Mapping[str, Sequence[str]],
-) -> tuple[dict[str, Graph], dict[str, Target], Objective]:
-    """The graphs that train, the targets, and the objective of the evaluation graph."""
+    targets: Mapping[str, Target],
+) -> tuple[dict[str, Graph], Objective]:
+    """The graphs that train, and the objective of the evaluation graph."""
     forward = build_forward(spec, variables, vocabularies=vocabularies, prepared=True)
-    targets = declare_targets(spec, training, forward)
-    _freeze(spec, training, variables)
+    freeze(spec, training, variables)
     network = dict(variables.values)  # parameters and statistics: what the network itself reads
     trained = [state for state in variables.of_kind("parameter").values() if state.trainable]
     regularized = [variables.values[state.name] for state in trained if state.regularized]
@@ -138,7 +139,7 @@ def _training_graphs(
             _next(applied),
         ),
     }
-    return built, targets, evaluated
+    return built, evaluated
 
 
 def _add_fitting(
@@ -150,7 +151,7 @@ def _add_fitting(
     return plan
 
 
-def _freeze(spec: Spec, training: TrainingSettings, variables: Variables) -> None:
+def freeze(spec: Spec, training: TrainingSettings, variables: Variables) -> None:
     """Take the parameters that `training.frozen` names out of training. A pattern that fits none is a mistake."""
     parameters = list(variables.of_kind("parameter"))
     problems = []
@@ -165,8 +166,12 @@ def _freeze(spec: Spec, training: TrainingSettings, variables: Variables) -> Non
         raise SpecError(problems)
 
 
-def _optimized(graphs: Mapping[str, Graph], passes: Sequence[Pass]) -> dict[str, Graph]:
-    return {name: optimize(graph, passes) for name, graph in graphs.items()}
+def _optimized(spec: Spec, graphs: Mapping[str, Graph], passes: Sequence[Pass]) -> dict[str, Graph]:
+    """Raises SpecError where numbers of the spec turn out not to fit once they are computed."""
+    try:
+        return {name: optimize(graph, passes) for name, graph in graphs.items()}
+    except BuildError as error:
+        raise SpecError([Diagnostic(spec.origin_of(("network",)), error.message, error.hint)]) from None
 
 
 def _gradients(loss: Value, parameters: Mapping[str, Value]) -> dict[str, Value]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from ..errors import BuildError, Diagnostic, SpecError
 from ..ir import DType, TensorType, Value, constant, graph_input, op, scope
-from ..network import Forward
+from ..network import BATCH, Forward, least, note_limit
 from ..optimizers import ProximalOptimizer
 from ..regularization import penalty
 from ..spec.model import Spec
@@ -51,16 +51,25 @@ def declare_targets(spec: Spec, training: TrainingSettings, forward: Forward) ->
     """
     targets: dict[str, Target] = {}
     problems: list[Diagnostic] = []
+    inputs = {item.name: forward.values[item.name] for item in spec.inputs}
+    if not forward.prepared and all(value.dtype is DType.string for value in forward.features.values()):
+        message = "there is nothing to train on: no layer makes numbers of the text"
+        raise SpecError([Diagnostic(training.origin, message)])
     for entry in training.loss:
         output = forward.values[entry.from_]
         try:
             wanted = entry.loss.target_type(output.type)
-            known = targets[entry.target].value.type if entry.target in targets else None
-            known = forward.values[entry.target].type if entry.target in forward.features else known
-            _agree(entry.target, known, wanted)
-            if known is None:
-                value = graph_input(entry.target, wanted.dtype, wanted.shape)
-                targets[entry.target] = Target(value, entry.loss.classes(output.type))
+            _require_examples(entry, output)
+            known = inputs.get(entry.target) or (targets[entry.target].value if entry.target in targets else None)
+            _agree(entry.target, None if known is None else known.type, wanted)
+            classes = entry.loss.classes(output.type)
+            if entry.target in inputs:
+                if inputs[entry.target] is forward.features.get(entry.target):  # it comes as the data have it
+                    note_limit(forward, entry.target, classes)
+            else:
+                value = known or graph_input(entry.target, wanted.dtype, wanted.shape)
+                earlier = targets[entry.target].classes if entry.target in targets else None
+                targets[entry.target] = Target(value, least(classes, earlier))
             _check_class_weights(entry, output.type)
         except BuildError as error:
             problems.append(_diagnose(spec, entry, error))
@@ -84,7 +93,7 @@ def build_objective(
     problems: list[Diagnostic] = []
     loss: Value | None = None
     weight: Value | None = None
-    known = {name: forward.values[name] for name in forward.features}
+    known = {item.name: forward.values[item.name] for item in spec.inputs}
     known |= {name: target.value for name, target in targets.items()}
     for entry in training.loss:
         with scope(f"loss/{entry.target}", entry.origin):
@@ -107,6 +116,7 @@ def build_objective(
     for metric in training.metrics:
         output = forward.values[metric.from_]
         try:
+            _require_own_name(metric, {*known, *forward.prepared})
             target = known[metric.target]
             metric.metric.check(output.type, target.type)
             with scope(f"metric/{metric.name}", metric.origin):
@@ -162,6 +172,21 @@ def _check_class_weights(entry: LossEntry, output: TensorType) -> None:
             f"needs a weight for each of the {classes} classes, received {len(entry.class_weights)}",
             path=("class_weights",),
         )
+
+
+def _require_examples(entry: LossEntry, output: Value) -> None:
+    if output.shape[:1] != (BATCH,):
+        raise BuildError(
+            f"a loss compares examples, but '{entry.from_}' has no batch axis: {output.type}",
+            "judge a value that depends on an input",
+        )
+
+
+def _require_own_name(metric: MetricEntry, inputs: Set[str]) -> None:
+    """A metric is an output of `step`, which has inputs as well."""
+    if metric.name in inputs:
+        message = f"'{metric.name}' is the name of an input of the training graphs"
+        raise BuildError(message, "give the metric another name", ("name",))
 
 
 def _agree(target: str, known: TensorType | None, wanted: TensorType) -> None:
