@@ -163,7 +163,7 @@ inputs:
     preprocess: [{one_hot: 5}]
 """
     shorthand: ClassVar[str | None] = "classes"
-    classes: int = spec_field("How many classes there are.", minimum=1, maximum=1_000_000)
+    classes: int = spec_field("How many classes there are.", minimum=1, maximum=100_000)
 
     def build(self, context: LayerContext, *inputs: Value) -> Value:
         del context
