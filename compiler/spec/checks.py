@@ -15,6 +15,7 @@ from jsonschema.validators import extend
 from netwright.schema import as_list
 
 from ..errors import Diagnostic
+from .expand.composite import LAYER
 from .expand.formulas import holds_formula
 from .positions import Node, Path, Positions, mapping
 from .settings import MAX_REPORTED, NAME_PATTERN
@@ -122,11 +123,16 @@ def _under_key(part: Node) -> tuple[Node, str]:
 
 
 def _is_uncalculated(error: ValidationError) -> bool:
-    return (
-        bool(error.absolute_path)
-        and holds_formula(error.instance)
-        and "propertyNames" not in error.absolute_schema_path
-    )
+    """Whether a value is a formula where formulas are calculated, which is not for keys and lists of layers."""
+    if not holds_formula(error.instance) or "propertyNames" in error.absolute_schema_path:
+        return False
+    items = error.schema.get("items", {}) if isinstance(error.schema, Mapping) else {}
+    if LAYER in (items, items.get("items")):
+        return False
+    path = tuple(error.absolute_path)
+    if path[:1] == ("blocks",):
+        return "default" in path[-1:] or any(isinstance(step, int) for step in path)
+    return len(path) > 1 or path[:1] in (("name",), ("training",), ("data",))
 
 
 @dataclass(frozen=True)
@@ -382,7 +388,8 @@ def _value_hint(value: Any, schema: Mapping[str, Any], path: Path) -> str | None
     if isinstance(value, list):
         return _list_hint(value, schema)
     if "array" in types and "string" not in types:
-        return f"write [{value if isinstance(value, str) else received(value)}]"
+        shown = f'"{value}"' if holds_formula(value) else value if isinstance(value, str) else received(value)
+        return f"write [{shown}]"
     if types == ["object", "null"] and isinstance(path[-1], str) and "x-shorthand" not in schema:
         return f"write {path[-1]} alone, or name the field that is meant"
     return "put it in quotes" if types == ["string"] and schema.keys().isdisjoint(["pattern", "x-expected"]) else None
