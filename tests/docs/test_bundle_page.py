@@ -67,6 +67,14 @@ for (let i = 0; `${{i}}/image` in tensors; i++) {{
     np.testing.assert_allclose(losses, expected_losses(batches), rtol=1e-4)
 
 
+def test_the_oldest_onnx_runtime_is_the_one_that_is_required() -> None:
+    """README, page and package name one version; older ones cannot multiply the uint64 of `init.onnx` on the CPU."""
+    (required,) = re.findall(r'"onnxruntime>=([\d.]+);', (ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    (said,) = re.findall(r"ONNX Runtime from ([\d.]+) on", PAGE)
+    (promised,) = re.findall(r"from ([\d.]+) on", (ROOT / "README.md").read_text(encoding="utf-8"))
+    assert said == promised == required
+
+
 def test_the_files_are_those_that_are_written() -> None:
     assert re.findall(r"^\| `([\w/]+\.onnx)`", PAGE, flags=re.MULTILINE) == list(FILES.values())
 
