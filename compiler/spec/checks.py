@@ -93,7 +93,7 @@ class SchemaCheck:
         else:  # a part is judged as what stands under its key
             node, key = _under_key(node)
             errors = validator.descend(tree, schema, path=key)
-        legible = (error for error in errors if not _is_uncalculated(error))
+        legible = (error for error in errors if not _is_uncalculated(error, part=schema is not None))
         violations = [_violation(error) for error in islice(legible, MAX_REPORTED)]
         crowded = {v.path for v in violations if v.keyword == "maxProperties" and "x-family" in v.schema}
         translator = _Translator(Positions(node), self._schema)
@@ -122,7 +122,7 @@ def _under_key(part: Node) -> tuple[Node, str]:
     return mapping({key: part}, {key: part.place}, part.place), key
 
 
-def _is_uncalculated(error: ValidationError) -> bool:
+def _is_uncalculated(error: ValidationError, *, part: bool) -> bool:
     """Whether a value is a formula where formulas are calculated, which is not for keys and lists of layers."""
     if not holds_formula(error.instance) or "propertyNames" in error.absolute_schema_path:
         return False
@@ -130,6 +130,8 @@ def _is_uncalculated(error: ValidationError) -> bool:
     if LAYER in (items, items.get("items")):
         return False
     path = tuple(error.absolute_path)
+    if part:
+        return True
     if path[:1] == ("blocks",):
         return "default" in path[-1:] or any(isinstance(step, int) for step in path)
     return len(path) > 1 or path[:1] in (("name",), ("training",), ("data",))
