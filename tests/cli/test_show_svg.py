@@ -7,11 +7,11 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from conftest import Cli
 from netwright.cli.drawing import detail_of, network_of
 from netwright.cli.keep import resolved_yaml
 from netwright.cli.specs import compile_loaded, load_spec
 from netwright.compiler import load_spec_text
+from support.command_line import Cli
 
 BRANCHES = """
 netwright: 1

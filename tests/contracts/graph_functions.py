@@ -40,6 +40,7 @@ REFERENCE_LACKS: Final = {
     "Gelu": "is expanded to Erf",
     "GatherElements": "refuses indices that cover fewer columns than the data",
     "OneHot": "refuses a depth of shape (1,)",
+    "StringNormalizer": "changes the locale of the whole process",
 }
 """Operators that onnx.reference 1.23 cannot be trusted with, and why."""
 
