@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -76,13 +75,9 @@ def with_prepared(bundle: Bundle, columns: Columns) -> Columns:
         return lazy
     starts = range(0, columns.rows, CHUNK)
     parts = [lazy.take(slice(start, min(start + CHUNK, columns.rows))) for start in starts]
-    return ArrayColumns({name: _joined([part[name] for part in parts]) for name in lazy.names})
+    return ArrayColumns({name: np.concatenate([part[name] for part in parts]) for name in lazy.names})
 
 
 def host_text(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """Text as ONNX Runtime takes it: an array of Python objects. Numbers stay as they are."""
     return array.astype(object) if array.dtype.kind in "TU" else array
-
-
-def _joined(parts: Sequence[np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
-    return np.concatenate(parts)

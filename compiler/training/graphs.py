@@ -10,8 +10,9 @@ from types import MappingProxyType
 from .. import random
 from ..autodiff import gradients
 from ..errors import BuildError, Diagnostic, SpecError
-from ..ir import DType, Graph, Value, graph_input, op, scope
+from ..ir import DType, Graph, Value, graph_input, scope
 from ..network import Forward, build_forward, stream
+from ..ops.cast import cast
 from ..passes import PASSES, Pass, optimize
 from ..schedules.base import Horizon
 from ..spec.model import Spec
@@ -224,7 +225,7 @@ def build_init(spec: Spec, variables: Variables) -> Graph:
                 origin = state.origin or spec.origin_of(())
                 problems.append(Diagnostic(origin, f"{name}: {error.message}", error.hint))
                 continue
-            outputs[name] = value if value.dtype is state.dtype else op.Cast(value, to=state.dtype.code)
+            outputs[name] = cast(value, state.dtype)
     if problems:
         raise SpecError(problems)
     return Graph("init", (seed,), outputs)
