@@ -30,6 +30,7 @@ class Adadelta(Optimizer):
     cancel in the ratio and cost no pass over the numbers.
     """
 
+    elementwise: ClassVar[bool] = True
     example: ClassVar[str] = "adadelta: {rho: 0.95}"
     learning_rate: float | Schedule = spec_field(LEARNING_RATE, default=1.0, exclusive_minimum=0)
     rho: float = decay_field("ρ, the weight of the past in both averages.", 0.9)

@@ -26,6 +26,7 @@ class Adagrad(Optimizer):
     Stochastic Optimization, JMLR 2011. State per parameter: `square_sum`.
     """
 
+    elementwise: ClassVar[bool] = True
     example: ClassVar[str] = "adagrad: {learning_rate: 0.05}"
     learning_rate: float | Schedule = spec_field(LEARNING_RATE, default=0.01, exclusive_minimum=0)
     epsilon: float = epsilon_field(1e-10)

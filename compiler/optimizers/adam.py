@@ -57,6 +57,7 @@ class Adam(_Adam):
     factors go into the rate, and a step takes ten passes over the numbers instead of twelve.
     """
 
+    elementwise: ClassVar[bool] = True
     example: ClassVar[str] = "adam: {learning_rate: 2e-3}"
 
     def update(
@@ -74,6 +75,7 @@ class AdamW(_Adam):
     State per parameter as for `adam`.
     """
 
+    elementwise: ClassVar[bool] = True
     example: ClassVar[str] = "adamw: {learning_rate: {cosine: 1e-3}, weight_decay: 0.05}"
     weight_decay: float = spec_field("Pull of every parameter toward 0.", default=0.01, minimum=0)
 

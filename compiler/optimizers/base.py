@@ -17,6 +17,9 @@ class Optimizer(Described):
     """An update rule. Subclasses declare the field `learning_rate: float | Schedule`."""
 
     registry: ClassVar[Registry[Optimizer]] = Registry("optimizer")
+    elementwise: ClassVar[bool] = False
+    """Whether each number's update depends on that number's own gradient and slots alone; then `update` may be given
+    the numbers of several small parameters as one vector, which is faster."""
 
     def slots(self) -> Mapping[str, float]:
         """The tensors kept for each parameter, in its shape: name -> initial value."""

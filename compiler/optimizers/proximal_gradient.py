@@ -35,6 +35,7 @@ class ProximalGradient(ProximalOptimizer):
     State per parameter: `previous`, the last x, only with `accelerated`.
     """
 
+    elementwise: ClassVar[bool] = True
     example: ClassVar[str] = """
 training:
   loss: squared_error

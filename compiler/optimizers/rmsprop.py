@@ -32,6 +32,7 @@ class RMSProp(Optimizer):
     (momentum; times √(1 − ρ)). Kept so, the factors 1 − ρ go into the rate and cost no pass over the numbers.
     """
 
+    elementwise: ClassVar[bool] = True
     example: ClassVar[str] = "rmsprop: {learning_rate: 1e-3, centered: true}"
     learning_rate: float | Schedule = spec_field(LEARNING_RATE, default=0.01, exclusive_minimum=0)
     rho: float = decay_field("ρ, the weight of the past.", 0.99)

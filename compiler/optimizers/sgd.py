@@ -28,6 +28,7 @@ class SGD(Optimizer):
     State per parameter: `velocity`, only with momentum.
     """
 
+    elementwise: ClassVar[bool] = True
     example: ClassVar[str] = "sgd: {learning_rate: 0.1, weight_decay: 1e-4}"
     learning_rate: float | Schedule = spec_field(LEARNING_RATE, default=0.01, exclusive_minimum=0)
     momentum: float = decay_field("μ, the share of the velocity that is kept.", 0.0)
@@ -56,6 +57,7 @@ class Momentum(Optimizer):
     Polyak, Some Methods of Speeding up the Convergence of Iteration Methods, 1964. State per parameter: `velocity`.
     """
 
+    elementwise: ClassVar[bool] = True
     example: ClassVar[str] = "momentum: {learning_rate: 0.05, momentum: 0.95}"
     learning_rate: float | Schedule = spec_field(LEARNING_RATE, default=0.01, exclusive_minimum=0)
     momentum: float = decay_field("μ, the share of the velocity that is kept.", 0.9)
@@ -79,6 +81,7 @@ class Nesterov(Optimizer):
     State per parameter: `velocity`.
     """
 
+    elementwise: ClassVar[bool] = True
     example: ClassVar[str] = "nesterov: {learning_rate: 0.05}"
     learning_rate: float | Schedule = spec_field(LEARNING_RATE, default=0.01, exclusive_minimum=0)
     momentum: float = decay_field("μ, the share of the velocity that is kept.", 0.9)

@@ -18,6 +18,7 @@ from .common_subexpressions import merge_common_subexpressions
 from .constant_folding import fold_constants
 from .contrib import use_contrib
 from .linear import use_gemm
+from .row_sums import use_row_products
 
 Pass = Callable[[Graph], "tuple[Graph, bool]"]
 
@@ -25,6 +26,7 @@ PASSES: Final[tuple[Pass, ...]] = (
     fold_constants,
     simplify_algebra,
     use_gemm,
+    use_row_products,
     merge_common_subexpressions,
 )
 PASSES_OF: Final[dict[str, tuple[Pass, ...]]] = {"portable": PASSES, "ort": (*PASSES, use_contrib)}
@@ -58,4 +60,5 @@ __all__ = [
     "simplify_algebra",
     "use_contrib",
     "use_gemm",
+    "use_row_products",
 ]

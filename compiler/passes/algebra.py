@@ -111,6 +111,69 @@ def constant_factor_of_negation(node: Node, inputs: Inputs) -> Value | None:
     return None
 
 
+def negation_of_spread_factor(node: Node, inputs: Inputs) -> Value | None:
+    """-(x · y) = x · (-y) when y repeats along axes of x: there is less of it to negate."""
+    del node
+    product = _made_by(_only(inputs), "Mul")
+    if product is None:
+        return None
+    for x, y in (_pair(product.inputs), _pair(product.inputs)[::-1]):
+        if x.type == product.outputs[0].type != y.type:
+            return x * -y
+    return None
+
+
+def _scattered(value: Value) -> tuple[Node, Value, Value] | None:
+    """The node, the indices and the updates where a value is zeros with updates added at indices."""
+    node = _made_by(value, "ScatterElements")
+    if node is None or node.attribute("reduction") != "add":
+        return None
+    data, indices, updates = (item for item in node.inputs if item is not None)
+    expanded = _made_by(data, "Expand")
+    filled = data if expanded is None else _only(expanded.inputs)
+    return (node, indices, updates) if _is_all(filled, 0) else None
+
+
+def scatter_into_the_other(node: Node, inputs: Inputs) -> Value | None:
+    """Updates scattered into zeros, plus x: scattered into x, without filling zeros and adding them up."""
+    a, b = _pair(inputs)
+    left, right = _scattered(a), _scattered(b)
+    if left is not None and b.type == node.outputs[0].type:
+        x, (scatter, indices, updates) = (b if node.op_type == "Add" else -b), left
+    elif right is not None and node.op_type == "Add" and a.type == node.outputs[0].type:
+        x, (scatter, indices, updates) = a, right
+    else:
+        return None
+    return op.ScatterElements(x, indices, updates, axis=scatter.attribute("axis"), reduction="add")
+
+
+def sum_of_scattered(node: Node, inputs: Inputs) -> Value | None:
+    """Summed along the axis they were scattered along, updates have the sum that they have themselves."""
+    axes = inputs[1] if len(inputs) > 1 else None
+    x = _only(inputs)
+    scattered = _scattered(x)
+    if scattered is None or axes is None or axes.constant is None or axes.constant.size != 1:
+        return None
+    scatter, _, updates = scattered
+    axis = int(axes.constant.reshape(())) % x.rank
+    if axis != scatter.attribute("axis") % x.rank or not _same_elsewhere(updates, x, axis):
+        return None
+    return op.ReduceSum(updates, axes, keepdims=node.attribute("keepdims"))
+
+
+def _same_elsewhere(updates: Value, x: Value, axis: int) -> bool:
+    """Whether only the size of one axis differs: updates may be fewer than the positions along other axes."""
+    return updates.shape[:axis] == x.shape[:axis] and updates.shape[axis + 1 :] == x.shape[axis + 1 :]
+
+
+def sum_of_single(node: Node, inputs: Inputs) -> Value | None:
+    """A sum along an axis of size one, which stays."""
+    axes, x = inputs[1] if len(inputs) > 1 else None, _only(inputs)
+    if axes is None or axes.constant is None or not axes.constant.size or not node.attribute("keepdims"):
+        return None
+    return x if all(x.shape[int(axis)] == 1 for axis in axes.constant.reshape(-1)) else None
+
+
 def broadcast_by_arithmetic(node: Node, inputs: Inputs) -> Value | None:
     """Expand(x) ∘ y = x ∘ y when y already has the result's shape: arithmetic broadcasts without a copy."""
     a, b = _pair(inputs)
@@ -156,11 +219,12 @@ def transpose_of_transpose(node: Node, inputs: Inputs) -> Value | None:
 
 
 RULES: Final[dict[str, tuple[AlgebraRule, ...]]] = {
-    "Add": (neutral_element, negated_operand, broadcast_by_arithmetic),
-    "Sub": (neutral_element, negated_operand, broadcast_by_arithmetic),
+    "Add": (neutral_element, negated_operand, scatter_into_the_other, broadcast_by_arithmetic),
+    "Sub": (neutral_element, negated_operand, scatter_into_the_other, broadcast_by_arithmetic),
     "Mul": (neutral_element, regroup_constants, broadcast_by_arithmetic),
     "Div": (neutral_element, broadcast_by_arithmetic),
-    "Neg": (constant_factor_of_negation,),
+    "Neg": (constant_factor_of_negation, negation_of_spread_factor),
+    "ReduceSum": (sum_of_single, sum_of_scattered),
     "Identity": (nothing_to_do,),
     "Cast": (nothing_to_do,),
     "Expand": (nothing_to_do,),

@@ -90,7 +90,10 @@ def _gemm_of_transposes(node: Node, inputs: tuple[Value | None, ...]) -> Value |
 
 
 def _bias(node: Node, inputs: tuple[Value | None, ...], uses: Counter[Value]) -> Value | None:
-    """X·W + c as one Gemm, when nobody else reads the product and c does not widen it."""
+    """X·W + β·c as one Gemm, when nobody else reads the product and c does not widen it.
+
+    With a slot as c this is the momentum of an optimizer, added up while the gradient is made.
+    """
     for index in (0, 1):
         product, c = inputs[index], inputs[1 - index]
         old = node.inputs[index]
@@ -99,8 +102,19 @@ def _bias(node: Node, inputs: tuple[Value | None, ...], uses: Counter[Value]) ->
         made = product.node
         if old is None or uses[old] != 1 or made.domain or c.rank > 2 or product.rank != 2:
             continue
-        if made.op_type == "MatMul":
-            return op.Gemm(*made.inputs, c)
-        if made.op_type == "Gemm" and len(made.inputs) == 2:
-            return op.Gemm(*made.inputs, c, **made.attributes)
+        if made.op_type == "MatMul" or (made.op_type == "Gemm" and len(made.inputs) == 2):
+            c, beta = _scaled(c)
+            return op.Gemm(*made.inputs, c, **{**made.attributes, "beta": beta})
     return None
+
+
+def _scaled(c: Value) -> tuple[Value, float]:
+    """c = x · β for a constant scalar β, of which Gemm's third input needs only x; else c and 1."""
+    node = c.node
+    if node is not None and node.op_type == "Mul" and not node.domain:
+        for x, beta in ((node.inputs[0], node.inputs[1]), (node.inputs[1], node.inputs[0])):
+            assert x is not None
+            assert beta is not None
+            if beta.constant is not None and beta.constant.size == 1 and x.shape == c.shape:
+                return x, float(beta.constant.reshape(()))
+    return c, 1.0

@@ -14,6 +14,7 @@ from ..spec.model import Spec
 from ..spec.settings import TrainingSettings
 from ..state import State
 from ..variables import Variables
+from .packing import join, packs, part
 
 STEP = "step"
 RANDOM_COUNTER = "random_counter"
@@ -68,22 +69,45 @@ def build_update(
         rate = _rate(spec, training, before, horizon) * counters.learning_rate_scale
         number = before + 1.0
     following: dict[str, Value] = {}
-    optimizer = training.optimizer.optimizer
-    for name, gradient in gradients.items():
-        slots = {slot: variables.values[slot_name(name, slot)] for slot in optimizer.slots()}
-        with scope(f"optimizer/{name}", training.optimizer.origin):
-            current = variables.values[name]
-            if isinstance(optimizer, ProximalOptimizer):
-                l1 = training.regularization.l1 if variables.declared[name].regularized else 0.0
-                parameter, next_slots = optimizer.proximal_update(current, gradient, slots, rate, number, l1=l1)
-            else:
-                parameter, next_slots = optimizer.update(current, gradient, slots, rate, number)
-        following[name] = parameter
-        following.update({slot_name(name, slot): value for slot, value in next_slots.items()})
+    for names in _packs(training, gradients, variables):
+        currents = [variables.values[name] for name in names]
+        with scope(f"optimizer/{names[0] if len(names) == 1 else 'small'}", training.optimizer.origin):
+            parameter, slots = _updated(training, names, gradients, variables, rate, number)
+            following.update(zip(names, part(parameter, currents), strict=True))
+            for slot, value in slots.items():
+                following.update(zip((slot_name(name, slot) for name in names), part(value, currents), strict=True))
     following[STEP] = counters.step + 1
     following[RANDOM_COUNTER] = counters.random_counter + 1
     following[LEARNING_RATE_SCALE] = counters.learning_rate_scale
     return following
+
+
+def _packs(training: TrainingSettings, gradients: Mapping[str, Value], variables: Variables) -> list[tuple[str, ...]]:
+    """The parameters in groups to update together; one by one where an optimizer is not elementwise."""
+    optimizer = training.optimizer.optimizer
+    if not optimizer.elementwise:
+        return [(name,) for name in gradients]
+    penalised = isinstance(optimizer, ProximalOptimizer)  # by it, those that L1 applies to
+    return packs(gradients, alike=lambda name: penalised and variables.declared[name].regularized)
+
+
+def _updated(
+    training: TrainingSettings,
+    names: Sequence[str],
+    gradients: Mapping[str, Value],
+    variables: Variables,
+    rate: Value,
+    number: Value,
+) -> tuple[Value, Mapping[str, Value]]:
+    """The next value of joined parameters, and of their joined slots."""
+    optimizer = training.optimizer.optimizer
+    current = join([variables.values[name] for name in names])
+    gradient = join([gradients[name] for name in names])
+    slots = {slot: join([variables.values[slot_name(name, slot)] for name in names]) for slot in optimizer.slots()}
+    if not isinstance(optimizer, ProximalOptimizer):
+        return optimizer.update(current, gradient, slots, rate, number)
+    l1 = training.regularization.l1 if variables.declared[names[0]].regularized else 0.0
+    return optimizer.proximal_update(current, gradient, slots, rate, number, l1=l1)
 
 
 def clip_by_global_norm(gradients: Mapping[str, Value], largest: float | None) -> Mapping[str, Value]:

@@ -95,6 +95,17 @@ def test_nodes_with_other_attributes_are_not_merged() -> None:
     assert operators(merge_common_subexpressions(graph(y, x))[0])["ReduceSum"] == 2
 
 
+SCATTERED: Mapping[str, int] = {"ArgMax": 1, "ReduceSum": 1}
+"""What `scattered` takes to find its indices and updates."""
+
+
+def scattered(x: Value) -> Value:
+    """The sum of each row of (batch, 4), at its largest number, among zeros."""
+    zeros = op.Expand(constant(0.0), op.Shape(x))
+    updates = op.ReduceSum(x, [1], keepdims=1)
+    return op.ScatterElements(zeros, op.ArgMax(x, axis=1, keepdims=1), updates, axis=1, reduction="add")
+
+
 ALGEBRA: dict[str, tuple[Callable[[Value], Value], Mapping[str, int]]] = {
     "x + 0": (lambda x: x + 0.0, {}),
     "0 + x": (lambda x: 0.0 + x, {}),
@@ -115,6 +126,24 @@ ALGEBRA: dict[str, tuple[Callable[[Value], Value], Mapping[str, int]]] = {
     "expanded operand": (
         lambda x: x * op.Expand(op.ReduceSum(x, [1], keepdims=1), op.Shape(x)),
         {"ReduceSum": 1, "Mul": 1},
+    ),
+    "-(x * column)": (lambda x: -(x * op.ReduceSum(x, [1], keepdims=1)), {"ReduceSum": 1, "Neg": 1, "Mul": 1}),
+    "sum of one": (lambda x: op.ReduceSum(op.Unsqueeze(x, [2]), [2], keepdims=1) * 2.0, {"Unsqueeze": 1, "Mul": 1}),
+    "scattered + x": (lambda x: scattered(x) + x, SCATTERED | {"ScatterElements": 1}),
+    "x + scattered": (lambda x: x + scattered(x), SCATTERED | {"ScatterElements": 1}),
+    "scattered - x": (lambda x: scattered(x) - x, SCATTERED | {"ScatterElements": 1, "Neg": 1}),
+    "x - scattered": (
+        lambda x: x - scattered(x),
+        SCATTERED | {"Shape": 1, "Expand": 1, "ScatterElements": 1, "Sub": 1},
+    ),
+    "sum of scattered": (lambda x: op.ReduceSum(scattered(x), [1], keepdims=1), {"ReduceSum": 1}),
+    "sum of scattered, without the axis": (
+        lambda x: op.ReduceSum(scattered(x), [-1], keepdims=0),
+        {"ReduceSum": 2},
+    ),
+    "sum of scattered along another axis": (
+        lambda x: op.ReduceSum(scattered(x), [0], keepdims=1),
+        SCATTERED | {"Shape": 1, "Expand": 1, "ScatterElements": 1, "ReduceSum": 2},
     ),
 }
 
@@ -146,6 +175,23 @@ def test_a_product_and_a_bias_are_one_gemm() -> None:
     before = graph(x @ w + b, x, w, b)
     after, _ = use_gemm(before)
     assert operators(after) == {"Gemm": 1}
+    same_result(before, after)
+
+
+def test_a_scaled_matrix_is_added_by_the_product() -> None:
+    x, w, v = vector(), weights(4, 5), graph_input("v", DType.float32, (BATCH, 5))
+    for total in (v * 0.9 + x @ w, x @ w + 0.9 * v):
+        before = graph(total, x, w, v)
+        after, _ = use_gemm(before)
+        assert operators(after) == {"Gemm": 1}
+        same_result(before, after)
+
+
+def test_a_scaled_bias_that_others_make_wider_stays() -> None:
+    x, w, b = vector(), weights(4, 5), weights(1, name="b")
+    before = graph(x @ w + b * constant(np.full((5,), 2.0, np.float32)), x, w, b)
+    after, _ = use_gemm(before)
+    assert operators(after) == {"Mul": 1, "Gemm": 1}
     same_result(before, after)
 
 
