@@ -41,13 +41,14 @@ def load_spec(given: str, overrides: Sequence[str] = ()) -> LoadedSpec:
     """
     from netwright.compiler import load_spec as load
     from netwright.compiler import load_spec_text as load_text
+    from netwright.runtime.data import source_schema
 
     file = find_spec(given)
     if file in library().values():  # called by its name in the library, not by where the package is installed
         text = file.path.read_text(encoding="utf-8")
-        spec = load_text(text, file.shown, base=file.path.parent, data_schema=data_schema(), overrides=overrides)
+        spec = load_text(text, file.shown, base=file.path.parent, data_schema=source_schema, overrides=overrides)
     else:
-        spec = load(file.path, data_schema=data_schema(), overrides=overrides)
+        spec = load(file.path, data_schema=source_schema, overrides=overrides)
     return LoadedSpec(spec, file.path.parent)
 
 

@@ -6,6 +6,7 @@ optimizers, the runtime its data sources. It knows neither half.
 
 from .described import Described, Registry, entry_kind, spec_field
 from .json_schema import Definitions, as_list, describe_fields, described_schema, registry_schema
+from .lazy import lazy_kinds
 from .plugins import PluginError, load_plugins
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "describe_fields",
     "described_schema",
     "entry_kind",
+    "lazy_kinds",
     "load_plugins",
     "registry_schema",
     "spec_field",

@@ -10,9 +10,11 @@ A kind is written in YAML in one of three forms, all meaning the same object:
 from __future__ import annotations
 
 import dataclasses
+import importlib
+import pkgutil
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
 _MISSING = dataclasses.MISSING
@@ -53,17 +55,22 @@ T = TypeVar("T", bound="Described")
 
 
 class Registry(Generic[T]):
-    """The kinds of one family (layers, losses, data sources …), by the name a person writes."""
+    """The kinds of one family (layers, losses, data sources …), by the name a person writes.
+
+    The kinds of a package that was declared are imported when they are first asked for: a spec names few of them.
+    """
 
     def __init__(self, family: str) -> None:
         self.family = family
         self._kinds: dict[str, type[T]] = {}
+        self._homes: dict[str, str] = {}  # declared kind -> module that registers it
+        self._packages: set[str] = set()
 
-    def register(self, kind: str) -> typing.Callable[[type[T]], type[T]]:
+    def register(self, kind: str) -> Callable[[type[T]], type[T]]:
         """Class decorator: give a dataclass its name in YAML. A name can be taken once."""
 
         def add(cls: type[T]) -> type[T]:
-            if kind in self._kinds:
+            if kind in self._kinds or self._homes.get(kind, cls.__module__) != cls.__module__:
                 raise ValueError(f"{self.family} '{kind}' is registered twice")
             if not cls.__doc__:
                 raise ValueError(f"{self.family} '{kind}' has no docstring; it is its reference page")
@@ -73,26 +80,49 @@ class Registry(Generic[T]):
 
         return add
 
+    def declare(self, package: str, modules: Mapping[str, str]) -> None:
+        """Say which module of `package` registers a kind, without importing it.
+
+        A module that is not named registers its kinds when the whole family is asked for.
+        """
+        for kind, module in modules.items():
+            home = f"{package}.{module}"
+            if kind in self._kinds and self._kinds[kind].__module__ != home:
+                raise ValueError(f"{self.family} '{kind}' is registered twice")
+            self._homes[kind] = home
+        self._packages.add(package)
+
     def __getitem__(self, kind: str) -> type[T]:
+        if kind not in self._kinds and kind in self._homes:
+            importlib.import_module(self._homes[kind])
         return self._kinds[kind]
 
     def __contains__(self, kind: object) -> bool:
-        return kind in self._kinds
+        return kind in self._kinds or kind in self._homes
 
     def __iter__(self) -> Iterator[str]:
-        return iter(sorted(self._kinds))
+        return iter(sorted(self._all()))
 
     def __len__(self) -> int:
-        return len(self._kinds)
+        return len(self._all())
 
-    def items(self) -> list[tuple[str, type[T]]]:
-        return sorted(self._kinds.items())
+    def items(self, named: Collection[str] | None = None) -> list[tuple[str, type[T]]]:
+        """Every kind with its class, or those that are in `named`, in the order of their names."""
+        if named is None:
+            return sorted(self._all().items())
+        return [(kind, self[kind]) for kind in sorted({*self._kinds, *self._homes}) if kind in named]
+
+    def _all(self) -> Mapping[str, type[T]]:
+        for package in sorted(self._packages):
+            for module in pkgutil.iter_modules(importlib.import_module(package).__path__):
+                importlib.import_module(f"{package}.{module.name}")
+        self._packages.clear()
+        return self._kinds
 
     def build(self, entry: Any) -> T:
         """The object that a schema-valid YAML entry (any of the three forms) means."""
         kind, arguments = entry_kind(entry)
-        cls = self._kinds[kind]
-        return cls.from_yaml(arguments)
+        return self[kind].from_yaml(arguments)
 
 
 def entry_kind(entry: Any) -> tuple[str, Any]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import types
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Literal, get_args, get_origin
 
 from .described import Described, Registry, field_types, registry_of, union_members
@@ -25,11 +25,16 @@ class Definitions:
     """The `$defs` of one schema: a family is described when it is first referred to.
 
     `common` holds, for a family, fields that each of its kinds takes besides its own (such as a layer's `name`).
+    `named` leaves out the kinds that it does not hold. A document without the names of those is valid by this schema
+    exactly when it is by the whole one, but what is wrong with it can only be said by the whole one.
     """
 
-    def __init__(self, common: Mapping[str, Mapping[str, Schema]] | None = None) -> None:
+    def __init__(
+        self, common: Mapping[str, Mapping[str, Schema]] | None = None, named: Collection[str] | None = None
+    ) -> None:
         self.schemas: dict[str, Schema] = {}
         self._common = common or {}
+        self._named = named
 
     def reference(self, registry: Registry[Any]) -> Schema:
         """`{"$ref": …}` to one entry of a family: a bare kind, or a mapping with exactly one kind as its key."""
@@ -40,7 +45,7 @@ class Definitions:
         return {"$ref": f"#/$defs/{key}"}
 
     def _entry(self, registry: Registry[Any]) -> Schema:
-        kinds = registry.items()
+        kinds = registry.items(self._named)
         bare = [kind for kind, cls in kinds if not required_fields(cls)]
         common = self._common.get(registry.family, {})
         return {
@@ -54,9 +59,9 @@ class Definitions:
         }
 
 
-def registry_schema(registry: Registry[Any]) -> Schema:
-    """The schema of one entry of a family, complete with the `$defs` it needs."""
-    definitions = Definitions()
+def registry_schema(registry: Registry[Any], named: Collection[str] | None = None) -> Schema:
+    """The schema of one entry of a family, complete with the `$defs` it needs; `named` as for `Definitions`."""
+    definitions = Definitions(named=named)
     return {**definitions.reference(registry), "$defs": definitions.schemas}
 
 

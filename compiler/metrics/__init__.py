@@ -1,9 +1,15 @@
-"""The metric family. Importing this package registers all kinds."""
+"""The metric family. A kind is imported when it is first used."""
 
-from .accuracy import Accuracy, TopK
+from typing import TYPE_CHECKING, Final
+
+from netwright.schema import lazy_kinds
+
 from .base import Metric
-from .confusion import F1, ConfusionMatrix, Precision, Recall
-from .regression import R2, MeanAbsoluteError, RootMeanSquaredError
+
+if TYPE_CHECKING:
+    from .accuracy import Accuracy, TopK
+    from .confusion import F1, ConfusionMatrix, Precision, Recall
+    from .regression import R2, MeanAbsoluteError, RootMeanSquaredError
 
 __all__ = [
     "F1",
@@ -17,3 +23,18 @@ __all__ = [
     "RootMeanSquaredError",
     "TopK",
 ]
+
+_KINDS: Final = {
+    "accuracy": "accuracy.Accuracy",
+    "confusion_matrix": "confusion.ConfusionMatrix",
+    "f1": "confusion.F1",
+    "mae": "regression.MeanAbsoluteError",
+    "precision": "confusion.Precision",
+    "r2": "regression.R2",
+    "recall": "confusion.Recall",
+    "rmse": "regression.RootMeanSquaredError",
+    "top_k": "accuracy.TopK",
+}
+
+if not TYPE_CHECKING:
+    __getattr__ = lazy_kinds(__name__, _KINDS, Metric.registry)

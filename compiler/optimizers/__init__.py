@@ -1,12 +1,18 @@
-"""The optimizer family. Importing this package registers all kinds."""
+"""The optimizer family. A kind is imported when it is first used."""
 
-from .adadelta import Adadelta
-from .adagrad import Adagrad
-from .adam import Adam, AdamW
+from typing import TYPE_CHECKING, Final
+
+from netwright.schema import lazy_kinds
+
 from .base import Optimizer, ProximalOptimizer
-from .proximal_gradient import ProximalGradient
-from .rmsprop import RMSProp
-from .sgd import SGD, Momentum, Nesterov
+
+if TYPE_CHECKING:
+    from .adadelta import Adadelta
+    from .adagrad import Adagrad
+    from .adam import Adam, AdamW
+    from .proximal_gradient import ProximalGradient
+    from .rmsprop import RMSProp
+    from .sgd import SGD, Momentum, Nesterov
 
 __all__ = [
     "SGD",
@@ -21,3 +27,18 @@ __all__ = [
     "ProximalOptimizer",
     "RMSProp",
 ]
+
+_KINDS: Final = {
+    "adadelta": "adadelta.Adadelta",
+    "adagrad": "adagrad.Adagrad",
+    "adam": "adam.Adam",
+    "adamw": "adam.AdamW",
+    "momentum": "sgd.Momentum",
+    "nesterov": "sgd.Nesterov",
+    "proximal_gradient": "proximal_gradient.ProximalGradient",
+    "rmsprop": "rmsprop.RMSProp",
+    "sgd": "sgd.SGD",
+}
+
+if not TYPE_CHECKING:
+    __getattr__ = lazy_kinds(__name__, _KINDS, Optimizer.registry)

@@ -6,10 +6,10 @@ import dataclasses
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from netwright.schema import Registry
 
@@ -46,6 +46,9 @@ from .settings import (
 )
 
 T = TypeVar("T")
+
+DataSchema: TypeAlias = Mapping[str, Any] | Callable[[Collection[str] | None], Mapping[str, Any]]
+"""The JSON Schema of `data.source`, or a function that makes it for the kinds that are in a collection (None: all)."""
 
 
 @dataclass(frozen=True)
@@ -117,13 +120,13 @@ class Spec:
 def load(
     path: str | FilePath,
     *,
-    data_schema: Mapping[str, Any] | None = None,
+    data_schema: DataSchema | None = None,
     overrides: Sequence[str] = (),
     families: Families | None = None,
 ) -> Spec:
     """Read, check and build the spec in the file `path`.
 
-    `data_schema` is the JSON Schema of `data.source` (None: anything), `overrides` are `training.epochs=3` strings,
+    `data_schema` describes `data.source` (None: anything), `overrides` are `training.epochs=3` strings,
     `families` the registries (None: the installed ones). Raises `SpecError` with every mistake found.
     """
     root, found = read_file(path)
@@ -135,7 +138,7 @@ def load_text(
     file: str = "<text>",
     *,
     base: FilePath | None = None,
-    data_schema: Mapping[str, Any] | None = None,
+    data_schema: DataSchema | None = None,
     overrides: Sequence[str] = (),
     families: Families | None = None,
 ) -> Spec:
@@ -149,16 +152,47 @@ def _resolve(
     found: list[Diagnostic],
     file: str,
     base: FilePath | None,
-    data_schema: Mapping[str, Any] | None,
+    data_schema: DataSchema | None,
     overrides: Sequence[str],
     families: Families | None,
 ) -> Spec:
-    """From the tree as written to the typed spec: include, override, check as written, expand, check what it means."""
+    """From the tree as written to the typed spec: include, override, then check."""
     families = families or installed_families()
     root, found = resolve_includes(root, found, file, base)
     root = apply_overrides(root, overrides)
+    if not found:
+        try:  # quick, as it imports and describes the few kinds that the spec names; a message may need the others
+            return _check(root, [], file, data_schema, families, set(_words(root)))
+        except SpecError:
+            pass
+    return _check(root, found, file, data_schema, families, None)
+
+
+def _words(node: Node) -> Iterator[str]:
+    """Every key and text of a tree: the names of all kinds in it are among them."""
+    if isinstance(node.value, str):
+        yield node.value
+    elif isinstance(node.value, dict):
+        yield from node.value
+        for child in node.value.values():
+            yield from _words(child)
+    elif isinstance(node.value, tuple):
+        for child in node.value:
+            yield from _words(child)
+
+
+def _check(
+    root: Node,
+    found: list[Diagnostic],
+    file: str,
+    data_schema: DataSchema | None,
+    families: Families,
+    named: Collection[str] | None,
+) -> Spec:
+    """Check the tree as written, expand it, check what it means; of kinds, those in `named` are known (None: all)."""
+    source = data_schema(named) if callable(data_schema) else data_schema
     blocks = read_blocks(root)
-    check = SchemaCheck(language_schema(data_schema, families, blocks))
+    check = SchemaCheck(language_schema(source, families, blocks, named))
     mistakes, broken = check.judge(root)
     found = found + mistakes
     if not isinstance(root.value, dict):

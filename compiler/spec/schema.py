@@ -6,7 +6,7 @@ It is what validation enforces, and what `netwright schema` prints for editors.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,10 +47,9 @@ _BASES = {
 
 
 def installed_families() -> Families:
-    """The families of this package, every kind registered, those of plugins too. Imported on first use."""
+    """The families of this package, with every kind of it and of plugins. Imported on first use."""
     registries = {}
     for folder, base in _BASES.items():
-        importlib.import_module(f"..{folder}", __package__)  # registers the kinds
         module = importlib.import_module(f"..{folder}.base", __package__)
         registries[folder] = getattr(module, base).registry
     load_plugins("netwright.compiler")
@@ -68,11 +67,15 @@ def language_schema(
     data_schema: Mapping[str, Any] | None = None,
     families: Families | None = None,
     blocks: Mapping[str, Block] | None = None,
+    named: Collection[str] | None = None,
 ) -> dict[str, Any]:
-    """JSON Schema of the specs that use `blocks` (None: none), its formulas apart: it knows values, not `${…}`."""
+    """JSON Schema of the specs that use `blocks` (None: none), its formulas apart: it knows values, not `${…}`.
+
+    `named` leaves out the kinds that it does not hold, as for `Definitions`.
+    """
     families = families or installed_families()
     common = _common_fields(families)
-    definitions = Definitions(common)
+    definitions = Definitions(common, named)
     for registry in families:
         definitions.reference(registry)
     _add_layers_of_layers(definitions, families, common, blocks or {})

@@ -5,10 +5,9 @@ This module imports no numpy, so that a spec can be validated without it.
 
 from __future__ import annotations
 
-import importlib
 import pkgutil
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -111,10 +110,10 @@ class DataSource(Described):
         return as_yaml(self)
 
 
-def source_schema() -> dict[str, Any]:
-    """JSON Schema of `data.source`: one entry for each registered source."""
-    _import_sources()
-    return registry_schema(DataSource.registry)
+def source_schema(named: Collection[str] | None = None) -> dict[str, Any]:
+    """JSON Schema of `data.source`: one entry for each registered source, or for those that are in `named`."""
+    _find_sources()
+    return registry_schema(DataSource.registry, named)
 
 
 def build_source(entry: Any) -> DataSource:
@@ -122,7 +121,7 @@ def build_source(entry: Any) -> DataSource:
 
     Raises UserError for a source or a field this version does not know. (Fields' types were checked by the compiler.)
     """
-    _import_sources()
+    _find_sources()
     kind, arguments = entry_kind(entry)
     registry = DataSource.registry
     if kind not in registry:
@@ -135,10 +134,10 @@ def build_source(entry: Any) -> DataSource:
     return source
 
 
-def _import_sources() -> None:
-    """Import every module in `sources/`, so that each registers itself, and those that other packages bring."""
+def _find_sources() -> None:
+    """Make known every module in `sources/`, each named as the source it registers, and what other packages bring."""
     from . import sources
 
-    for module in pkgutil.iter_modules(sources.__path__):
-        importlib.import_module(f"{sources.__name__}.{module.name}")
+    modules = [module.name for module in pkgutil.iter_modules(sources.__path__)]
+    DataSource.registry.declare(sources.__name__, {name: name for name in modules})
     load_plugins("netwright.runtime")

@@ -47,7 +47,7 @@ def block(page: str, language: str) -> str:
 @pytest.fixture
 def use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Use]:
     source_schema()  # every kind of netwright is registered before those of the page
-    before = [dict(registry._kinds) for registry in REGISTRIES]
+    before = [dict(registry.items()) for registry in REGISTRIES]
     operators = dict(OPERATORS)
 
     def load(page: str) -> None:

@@ -224,7 +224,7 @@ def test_a_new_source_is_one_class(monkeypatch: pytest.MonkeyPatch) -> None:
         def load(self, base: Path) -> Dataset:
             return Dataset(ArrayColumns({"x": np.array([0, 1, 2])}))
 
-    monkeypatch.setattr(source_module, "_import_sources", lambda: None)
+    monkeypatch.setattr(source_module, "_find_sources", lambda: None)
     assert build_source("three").describe(Path()).columns == {"x": ColumnInfo("int64", (), 3)}
     assert valid("three")
 
