@@ -74,4 +74,7 @@ for verb in (list_, new, validate, show, compile_, train, evaluate, predict, rep
 
 def main() -> None:
     """The entry point of the installed command."""
+    # NumPy's products are few and small here, and ONNX Runtime brings threads of its own: a pool for NumPy's BLAS would
+    # only take time to start, and turn idle.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     app(prog_name="netwright")
