@@ -10,6 +10,8 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from netwright.compiler.spec import installed_families
+from netwright.runtime.data import DataSource, source_schema
 
 ROOT = Path(__file__).parent.parent
 CODE = sorted(path.parent.name for path in ROOT.glob("*/__init__.py"))
@@ -91,7 +93,24 @@ assert not app(["validate", "digits_mlp"], standalone_mode=False)
 """
     loaded = modules_after(code)
     assert "netwright.compiler.spec" in loaded
-    assert loaded.isdisjoint({"onnx", "onnxruntime", "safetensors", "torch", "pydantic", "rich.console"})
+    assert loaded.isdisjoint({"onnx", "onnxruntime", "safetensors", "torch", "pydantic", "rich.console", "email"})
+
+
+def test_validate_imports_the_kinds_that_the_spec_names() -> None:
+    code = """
+from netwright.cli.main import app
+assert not app(["validate", "digits_mlp"], standalone_mode=False)
+"""
+    families = (*installed_families(), DataSource.registry)
+    source_schema()  # declares the sources
+    homes = {module for family in families for module in family._homes.values()}
+    assert {name.removeprefix("netwright.") for name in modules_after(code) & homes} == {
+        *(f"compiler.layers.{module}" for module in ("activations", "dense", "dropout", "flatten")),
+        *(f"compiler.initializers.{module}" for module in ("constant", "fan")),
+        *("compiler.losses.categorical", "compiler.optimizers.adam", "compiler.metrics.accuracy"),
+        "runtime.data.sources.digits",
+        *("compiler.layers.shared", "compiler.initializers.tied"),  # the network asks whether there are any
+    }
 
 
 def test_setuptools_lists_every_package() -> None:

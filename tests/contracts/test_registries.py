@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import inspect
 from collections.abc import Iterator
 from typing import Any
@@ -59,6 +60,25 @@ def required(cls: type[Described]) -> dict[str, Any]:
     missing = dataclasses.MISSING
     names = [f.name for f in dataclasses.fields(cls) if f.default is missing and f.default_factory is missing]
     return {name: sample(describe_fields(cls)[name]) for name in names}
+
+
+@pytest.mark.parametrize("registry", REGISTRIES, ids=lambda r: r.family)
+def test_the_package_says_which_module_registers_a_kind(registry: Registry[Any]) -> None:
+    """So that a spec which names it imports that module alone."""
+    kinds = {kind: cls.__module__ for kind, cls in registry.items() if cls.__module__.startswith("netwright.compiler.")}
+    assert registry._homes == kinds
+
+
+@pytest.mark.parametrize("family", ["layers", "losses", "optimizers", "initializers", "schedules", "metrics"])
+def test_the_classes_of_a_package_are_what_it_says(family: str) -> None:
+    package = importlib.import_module(f"netwright.compiler.{family}")
+    for kind, place in package._KINDS.items():
+        module, _, name = place.partition(".")
+        cls = getattr(package, name)
+        assert (cls.kind, cls.__module__, cls.__name__) == (kind, f"{package.__name__}.{module}", name)
+    assert [name for name in package.__all__ if not hasattr(package, name)] == []
+    with pytest.raises(AttributeError, match=rf"^module 'netwright\.compiler\.{family}' has no attribute 'Nothing'$"):
+        _ = package.Nothing
 
 
 @pytest.mark.parametrize("registry", REGISTRIES, ids=lambda r: r.family)
