@@ -8,6 +8,7 @@ Each verb imports what it needs when it is called: `validate` must not pay for O
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from typing import Any
@@ -77,4 +78,9 @@ def main() -> None:
     # NumPy's products are few and small here, and ONNX Runtime brings threads of its own: a pool for NumPy's BLAS would
     # only take time to start, and turn idle.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    app(prog_name="netwright")
+    gc.set_threshold(100_000)  # imports make many objects and no garbage; a long training still collects
+    try:
+        app(prog_name="netwright")
+    finally:
+        if "onnxruntime" not in sys.modules:  # its sessions are ended properly
+            gc.freeze()  # Python looks for garbage once more before it ends, and would go through every object

@@ -113,6 +113,23 @@ assert not app(["validate", "digits_mlp"], standalone_mode=False)
     }
 
 
+@pytest.mark.parametrize(("given", "threads"), [(None, "1"), ("2", "2")])
+def test_the_command_starts_no_threads_for_blas_and_searches_no_garbage_at_its_end(
+    given: str | None, threads: str
+) -> None:
+    code = """
+import atexit, gc, os, sys
+from netwright.cli.main import main
+atexit.register(lambda: print(gc.get_freeze_count() > 10_000, os.environ["OPENBLAS_NUM_THREADS"]))
+sys.argv = ["netwright", "validate", "digits_mlp"]
+main()
+"""
+    environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    environment |= {} if given is None else {"OPENBLAS_NUM_THREADS": given}
+    result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert result.stdout.splitlines() == ["specs/digits_mlp.yaml: valid", f"True {threads}"]
+
+
 def test_setuptools_lists_every_package() -> None:
     folders = {file.parent for name in CODE for file in (ROOT / name).rglob("*.py")}
     expected = {"netwright." + ".".join(folder.relative_to(ROOT).parts) for folder in folders} | {"netwright.specs"}
