@@ -7,9 +7,11 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 import pytest
+from netwright.schema import plugins
 
 Install = Callable[..., None]
 
@@ -141,3 +143,40 @@ def test_plugins_are_loaded_once(install: Install, tmp_path: Path) -> None:
     code = "from netwright.schema import load_plugins; load_plugins('netwright.compiler'); "
     code += "load_plugins('netwright.compiler')"
     assert run("-c", code, folder=tmp_path).stdout == "loaded\n"
+
+
+@pytest.mark.parametrize(
+    ("folder", "file", "text", "looked_up"),
+    [
+        ("a-1.dist-info", "entry_points.txt", "[netwright.compiler]\nx = x\n", True),
+        ("A.EGG-INFO", "entry_points.txt", "[console_scripts]\nx = x:x\n\n[netwright.compiler]\nx = x\n", True),
+        ("EGG-INFO", "entry_points.txt", "[netwright.compiler]\nx = x\n", True),
+        ("a-1.dist-info", "entry_points.txt", "[netwright.runtime]\nx = x\n", False),
+        ("a-1.dist-info", "METADATA", "[netwright.compiler]\n", False),
+        ("a", "entry_points.txt", "[netwright.compiler]\nx = x\n", False),
+    ],
+)
+def test_the_metadata_library_is_imported_where_the_group_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str, file: str, text: str, looked_up: bool
+) -> None:
+    (tmp_path / folder).mkdir()
+    (tmp_path / folder / file).write_text(text, encoding="utf-8")
+    monkeypatch.setattr(sys, "path", [str(tmp_path / "missing"), str(tmp_path)])
+    monkeypatch.setattr(sys, "meta_path", [PathFinder])
+    assert plugins._may_be_named("netwright.compiler") is looked_up
+
+
+def test_archives_and_other_finders_are_left_to_the_metadata_library(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Finder:
+        def find_distributions(self) -> None: ...
+
+    (tmp_path / "packages.zip").touch()
+    monkeypatch.setattr(sys, "meta_path", [PathFinder])
+    monkeypatch.setattr(sys, "path", [str(tmp_path / "packages.zip")])
+    assert plugins._may_be_named("netwright.compiler")
+    monkeypatch.setattr(sys, "path", [])
+    assert not plugins._may_be_named("netwright.compiler")
+    monkeypatch.setattr(sys, "meta_path", [Finder(), PathFinder])
+    assert plugins._may_be_named("netwright.compiler")
