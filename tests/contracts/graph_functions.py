@@ -37,7 +37,9 @@ def reference(outputs: Sequence[Value], inputs: Sequence[Value]) -> Function:
 
 REFERENCE_LACKS: Final = {
     "Erf": "rounds to float32",
+    "ConvTranspose": "mixes up the channels of groups",
     "Gelu": "is expanded to Erf",
+    "GlobalMaxPool": "knows two spatial axes only",
     "GatherElements": "refuses indices that cover fewer columns than the data",
     "OneHot": "refuses a depth of shape (1,)",
     "StringNormalizer": "changes the locale of the whole process",
