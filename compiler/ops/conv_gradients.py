@@ -11,25 +11,24 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from ..ir import Dim, Shape, Value, is_static, op
-from ..ir.value import static_shape
+from ..ir import Dim, Shape, Value, op, product
 from .shapes import reshape
-from .slicing import reverse, take
+from .slicing import take
 from .windows import Window, attributes_of, element, known, offsets, padded
 
 
 def input_gradient(dy: Value, weight: Value, x: Value, windows: Sequence[Window], group: int) -> Value:
-    """dx, in the shape of x.
+    """dx, in the shape of x: the transposed convolution of dy.
 
-    Where positions are neighbours it is a convolution with the reversed kernel, which costs what the forward one does;
-    with strides it is a transposed convolution.
+    Without strides a convolution with the reversed kernel is the same; it was up to six times slower where x has few
+    channels, and faster for 1×1 kernels alone.
     """
-    if all(window.stride == 1 for window in windows) and is_static(weight.shape):
-        return _convolve_back(dy, weight, windows, group)
-    return transposed(dy, weight, x.shape[2:], windows, group)
+    return transposed(dy, weight, None, x.shape[2:], windows, group)
 
 
-def transposed(x: Value, weight: Value, lengths: Shape, windows: Sequence[Window], group: int) -> Value:
+def transposed(
+    x: Value, weight: Value, bias: Value | None, lengths: Shape, windows: Sequence[Window], group: int
+) -> Value:
     """The transposed convolution with spatial sizes `lengths`.
 
     On CUDA `ConvTranspose` takes only equal padding on both sides; what one side has beyond the other is cut off.
@@ -38,7 +37,7 @@ def transposed(x: Value, weight: Value, lengths: Shape, windows: Sequence[Window
     extra = [_rest(length, count, window) for length, count, window in zip(lengths, x.shape[2:], windows, strict=True)]
     equal = [replace(window, before=pad, after=pad) for window, pad in zip(windows, smaller, strict=True)]
     result = op.ConvTranspose(
-        x, weight, group=group, output_padding=extra if any(extra) else None, **attributes_of(equal)
+        x, weight, bias, group=group, output_padding=extra if any(extra) else None, **attributes_of(equal)
     )
     for axis, (length, window, pad) in enumerate(zip(lengths, windows, smaller, strict=True)):
         result = take(result, axis + 2, window.before - pad, length, x)
@@ -50,36 +49,6 @@ def _rest(length: Dim, count: Dim, window: Window) -> int:
     rest = length + window.padding - window.extent - (count - 1) * window.stride
     assert isinstance(rest, int), "inference asks for fixed sizes where the rest depends on them"
     return rest
-
-
-def _convolve_back(dy: Value, weight: Value, windows: Sequence[Window], group: int) -> Value:
-    """Convolution of dy with the kernel from back to front and its channels exchanged."""
-    kernel = _exchange_channels(weight, group)
-    wide = [axis + 2 for axis, window in enumerate(windows) if window.size != 1]
-    kernel = reverse(kernel, wide) if wide else kernel
-    back = [
-        replace(window, before=known(window.extent) - 1 - window.before, after=known(window.extent) - 1 - window.after)
-        for window in windows
-    ]
-    y = dy
-    for axis, window in enumerate(back):  # padding beyond the kernel: those positions saw no element of x
-        cut_before, cut_after = max(0, -window.before), max(0, -window.after)
-        y = take(y, axis + 2, cut_before, y.shape[axis + 2] - cut_before - cut_after)
-    kept = [replace(window, before=max(0, window.before), after=max(0, window.after)) for window in back]
-    return op.Conv(y, kernel, group=group, **attributes_of(kept))
-
-
-def _exchange_channels(weight: Value, group: int) -> Value:
-    """(g·m, c, *kernel) as (g·c, m, *kernel)."""
-    axes = tuple(range(2, weight.rank))
-    if group == 1:
-        return op.Transpose(weight, perm=(1, 0, *axes))
-    filters, depth, *kernel = static_shape(weight)
-    if filters == group:
-        return reshape(weight, (group * depth, 1, *kernel)) if depth != 1 else weight
-    by_group = reshape(weight, (group, filters // group, depth, *kernel))
-    exchanged = op.Transpose(by_group, perm=(0, 2, 1, *(axis + 1 for axis in axes)))
-    return reshape(exchanged, (group * depth, filters // group, *kernel))
 
 
 @dataclass(frozen=True)
@@ -117,12 +86,13 @@ def weight_gradient(x: Value, dy: Value, weight: Value, windows: Sequence[Window
 
 
 def choose(p: WeightGradient) -> Form:
-    """The form for a convolution, by its shape."""
+    """The form for a convolution, by its shape: docs/adr/0013-convolution.md has the measurements."""
     if not all(isinstance(window.size, int) for window in p.windows):
         return by_exchanged_axes
-    if p.group == 1:
-        return by_patches
-    return by_elements if p.weight[1] == 1 else by_exchanged_axes
+    if p.group > 1:
+        return by_patches_of_groups
+    strided = any(window.stride > 1 for window in p.windows)
+    return by_exchanged_axes if strided and p.elements > 1 and known(p.weight[1]) <= 4 else by_patches
 
 
 def by_exchanged_axes(p: WeightGradient) -> Value:
@@ -157,7 +127,8 @@ def by_patches(p: WeightGradient) -> Value:
 
     x goes to (c, n, *size) once; each element of the window is then one slice, and their stack needs no transposition.
     """
-    x, dy = op.Transpose(p.padded, perm=(1, 0, *_spatial(p))), op.Transpose(p.dy, perm=(1, 0, *_spatial(p)))
+    x = op.Transpose(p.padded, perm=(1, 0, *_spatial(p)))
+    dy = op.Transpose(p.dy, perm=(1, 0, *_spatial(p)))
     slices = [element(x, p.windows, offset, p.counts) for offset in offsets(p.windows)]
     patches = slices[0] if len(slices) == 1 else op.Concat(*slices, axis=0)
     rows = op.Gemm(op.Flatten(dy, axis=1), op.Flatten(patches, axis=1), transB=1)  # (m, elements·c)
@@ -168,26 +139,27 @@ def by_patches(p: WeightGradient) -> Value:
     return op.Transpose(by_element, perm=(0, by_element.rank - 1, *range(1, by_element.rank - 1)))
 
 
+def by_patches_of_groups(p: WeightGradient) -> Value:
+    """As `by_patches`, a product for each group: dWᵀ = patches·dyᵀ, where a depthwise dy is one column."""
+    group, (filters, depth, *kernel) = p.group, p.weight
+    per_group = known(filters) // group
+    x = _by_group(p.padded, group, known(depth), filters_last=False)
+    slices = [op.Unsqueeze(element(x, p.windows, offset, p.counts), [1]) for offset in offsets(p.windows)]
+    patches = slices[0] if len(slices) == 1 else op.Concat(*slices, axis=1)  # (g, elements, c, n, *positions)
+    images = p.dy.shape[0] * product(p.counts)
+    rows = reshape(patches, (group, p.elements * known(depth), images), p.dy)
+    columns = reshape(_by_group(p.dy, group, per_group, filters_last=True), (group, images, per_group), p.dy)
+    result = reshape(op.MatMul(rows, columns), (group, p.elements, depth, per_group))
+    return reshape(op.Transpose(result, perm=(0, 3, 2, 1)), (filters, depth, *kernel))
+
+
+def _by_group(value: Value, group: int, each: int, *, filters_last: bool) -> Value:
+    """(n, g·c, *size) as (g, c, n, *size) or (g, n, *size, c)."""
+    images, _, *size = value.shape
+    split = reshape(value, (images, group, each, *size))
+    spatial = tuple(range(3, split.rank))
+    return op.Transpose(split, perm=(1, 0, *spatial, 2) if filters_last else (1, 2, 0, *spatial))
+
+
 def _spatial(p: WeightGradient) -> range:
     return range(2, p.x.rank)
-
-
-def by_elements(p: WeightGradient) -> Value:
-    """Each number of the kernel as a sum of products of dy with one slice of x; for one channel a group."""
-    filters, _, *kernel = p.weight
-    x, axes = p.padded, [0, *_spatial(p)]
-    sums = []
-    for offset in offsets(p.windows):
-        part = element(x, p.windows, offset, p.counts)
-        if filters != p.group:  # every channel has several filters
-            part = _repeat_channels(part, known(filters) // p.group, p)
-        sums.append(op.ReduceSum(p.dy * part, axes, keepdims=0))
-    return reshape(op.Concat(*(op.Unsqueeze(total, [1]) for total in sums), axis=1), (filters, 1, *kernel))
-
-
-def _repeat_channels(part: Value, times: int, p: WeightGradient) -> Value:
-    """(n, g, …) as (n, g·times, …), each channel `times` in a row."""
-    n, _, *rest = part.shape
-    repeats = [1, 1, times, *(1 for _ in rest)]
-    spread = op.Tile(op.Unsqueeze(part, [2]), repeats)
-    return reshape(spread, (n, p.group * times, *rest), part)

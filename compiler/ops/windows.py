@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from ..errors import BuildError
 from ..ir import Array, Call, Dim, Shape, Value, constant, op, shape_text
 from .slicing import take
 
@@ -88,22 +89,26 @@ def _auto_padded(call: Call, window: Window, length: Dim) -> Window:
         raise call.error(f"takes either pads or auto_pad={kind}")
     if kind == "VALID":
         return window
-    before, after = same_padding(call, window, length)
+    before, after = same_padding(window, length)
     if kind == "SAME_LOWER":
         before, after = after, before
     return Window(window.size, window.stride, window.dilation, before, after)
 
 
-def same_padding(call: Call, window: Window, length: Dim) -> tuple[int, int]:
-    """The padding with which there are ⌈length / stride⌉ positions; an odd one has more behind (SAME_UPPER)."""
-    if not isinstance(window.extent, int):
-        raise call.error("a kernel of unknown size cannot be padded automatically")
+def same_padding(window: Window, length: Dim) -> tuple[int, int]:
+    """The padding with which there are ⌈length / stride⌉ positions; an odd one has more behind (SAME_UPPER).
+
+    Raises BuildError where a symbolic axis leaves it unknown.
+    """
+    extent = known(window.extent)
     if window.stride == 1:
-        total = window.extent - 1
+        total = extent - 1
     elif isinstance(length, int):
-        total = max(0, (-(-length // window.stride) - 1) * window.stride + window.extent - length)
+        total = max(0, (-(-length // window.stride) - 1) * window.stride + extent - length)
     else:
-        raise call.error(f"with a stride, padding 'same' needs a fixed size; '{length}' is symbolic")
+        raise BuildError(
+            f"padding 'same' with a stride of {window.stride} needs a fixed size, but '{length}' is symbolic"
+        )
     return total // 2, total - total // 2
 
 

@@ -42,6 +42,7 @@ REFERENCE_LACKS: Final = {
     "GlobalMaxPool": "knows two spatial axes only",
     "GatherElements": "refuses indices that cover fewer columns than the data",
     "OneHot": "refuses a depth of shape (1,)",
+    "LRN": "takes the number of examples for that of channels",
     "StringNormalizer": "changes the locale of the whole process",
 }
 """Operators that onnx.reference 1.23 cannot be trusted with, and why."""
