@@ -12,6 +12,7 @@ from ..errors import BuildError
 from ..initializers import Ones
 from ..ir import Value, product
 from ..ops import op
+from ..ops.local_response import over_neighbours
 from ..ops.shapes import reshape
 from .base import Layer, LayerContext
 from .checks import feature_axis, require_float, static_sizes
@@ -139,9 +140,9 @@ network:
 """
     shorthand: ClassVar[str | None] = "size"
     size: int = spec_field("How many channels are summed over, an odd number.", default=5, minimum=1)
-    alpha: float = spec_field("Factor of the mean of the squares.", default=1e-4)
+    alpha: float = spec_field("Factor of the mean of the squares.", default=1e-4, minimum=0)
     beta: float = spec_field("The exponent.", default=0.75)
-    k: float = spec_field("Added to it.", default=1.0)
+    k: float = spec_field("Added to it.", default=1.0, exclusive_minimum=0)
 
     def build(self, context: LayerContext, *inputs: Value) -> Value:
         del context
@@ -149,6 +150,6 @@ network:
         _channels(x)
         if self.size % 2 == 0:
             raise BuildError(f"must be an odd number, received {self.size}", path=("size",))
-        image = x if x.rank == 4 else reshape(x, (*x.shape[:2], product(x.shape[2:]), 1))
-        y = op.LRN(image, size=self.size, alpha=self.alpha, beta=self.beta, bias=self.k)
-        return y if x.rank == 4 else reshape(y, x.shape, x)
+        # In plain operators: LRN itself takes two axes after the channels only, and its gradient needs the sums again.
+        total = over_neighbours(x * x, self.size) * (self.alpha / self.size) + self.k
+        return x * op.Exp(op.Log(total) * -self.beta)

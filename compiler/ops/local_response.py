@@ -20,10 +20,11 @@ def _infer(call: Call) -> list[TensorType]:
     return [call[0].type]
 
 
-def _over_neighbours(x: Value, size: int) -> Value:
+def over_neighbours(x: Value, size: int) -> Value:
     """For each channel the sum over it and its neighbours, `size` channels together."""
     side = size // 2
-    wide = pad_zeros(x, [0, side, 0, 0], [0, side, 0, 0])
+    widths = [side if axis == 1 else 0 for axis in range(x.rank)]
+    wide = pad_zeros(x, widths, widths)
     parts = [take(wide, 1, start, x.shape[1]) for start in range(size)]
     return reduce(lambda a, b: a + b, parts)
 
@@ -33,9 +34,9 @@ def _by_x(d: Derivative) -> Value:
     size: int = d.attribute("size")
     beta: float = d.attribute("beta")
     rate: float = d.attribute("alpha") / size
-    total = _over_neighbours(d.x * d.x, size) * rate + d.attribute("bias")
+    total = over_neighbours(d.x * d.x, size) * rate + d.attribute("bias")
     scaled = d.dy * op.Pow(total, -beta)
-    return scaled - d.x * _over_neighbours(scaled * d.x / total, size) * (2 * rate * beta)
+    return scaled - d.x * over_neighbours(scaled * d.x / total, size) * (2 * rate * beta)
 
 
 def _evaluate(x: Array, size: int, alpha: float = 1e-4, beta: float = 0.75, bias: float = 1.0) -> Array:
