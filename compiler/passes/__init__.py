@@ -18,6 +18,7 @@ from .common_subexpressions import merge_common_subexpressions
 from .constant_folding import fold_constants
 from .contrib import use_contrib
 from .linear import use_gemm
+from .scaling import fold_scaling
 
 Pass = Callable[[Graph], "tuple[Graph, bool]"]
 
@@ -25,6 +26,7 @@ PASSES: Final[tuple[Pass, ...]] = (
     fold_constants,
     simplify_algebra,
     use_gemm,
+    fold_scaling,
     merge_common_subexpressions,
 )
 PASSES_OF: Final[dict[str, tuple[Pass, ...]]] = {"portable": PASSES, "ort": (*PASSES, use_contrib)}
@@ -53,6 +55,7 @@ __all__ = [
     "PASSES_OF",
     "Pass",
     "fold_constants",
+    "fold_scaling",
     "merge_common_subexpressions",
     "optimize",
     "simplify_algebra",
