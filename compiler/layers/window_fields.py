@@ -48,7 +48,8 @@ def an_axis_each(sizes: Sizes, x: Value, field: str) -> tuple[int, ...]:
 def _wrong_count(sizes: Sequence[int], x: Value, field: str, wanted: str) -> BuildError:
     rank = spatial_rank(x)
     axes = "1 axis" if rank == 1 else f"{rank} axes"
-    hint = "images without channels get one with `expand_dims: 1`" if len(sizes) == rank + 1 else None
+    lacking = field == "kernel_size" and len(sizes) == rank + 1
+    hint = "images without channels get one with `expand_dims: 1`" if lacking else None
     message = (
         f"{shape_text(x.shape)} has {axes} after batch and channels, so {field} is {wanted}, received {list(sizes)}"
     )

@@ -19,7 +19,9 @@ def _kernel_windows(call: Call) -> tuple[Window, ...]:
     require_float(call)
     require_same_dtype(call, [value for value in call.inputs if value is not None])
     if x.rank < 3 or weight.rank != x.rank:
-        raise call.error(f"needs an input (batch, channels, size, …) and a weight of its rank, received {x.type}")
+        raise call.error(
+            f"needs an input (batch, channels, size, …) and a weight of its rank, received {x.type}, {weight.type}"
+        )
     given = call.attribute("kernel_shape")
     if given is not None and tuple(given) != weight.shape[2:]:
         raise call.error(f"kernel_shape is {list(given)}, but the weight is {weight.type}")

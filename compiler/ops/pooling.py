@@ -49,6 +49,9 @@ def _infer_average_pool(call: Call) -> list[TensorType]:
     x, windows = call[0], _pool_windows(call)
     if any(window.dilation != 1 for window in windows):
         raise call.error("dilations other than 1 are not supported", "CUDA has no kernel for them")
+    for axis, window in enumerate(windows, start=2):
+        if window.padding and not call.attribute("count_include_pad") and not isinstance(x.shape[axis], int):
+            raise call.error(f"padding that does not count needs a fixed size; axis {axis} is '{x.shape[axis]}'")
     return [TensorType(x.dtype, (*x.shape[:2], *slide(call, windows)))]
 
 

@@ -85,7 +85,7 @@ def _auto_padded(call: Call, window: Window, length: Dim) -> Window:
         raise call.error(f"auto_pad must be one of {', '.join(_AUTO_PADS)}, received {kind}")
     if kind == "NOTSET":
         return window
-    if call.attribute("pads"):
+    if any(call.attribute("pads") or ()):
         raise call.error(f"takes either pads or auto_pad={kind}")
     if kind == "VALID":
         return window

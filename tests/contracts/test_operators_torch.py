@@ -118,11 +118,18 @@ def _average_pool(x: Any, kernel_shape: tuple[int, ...], count_include_pad: int,
     return mean(x) if count_include_pad else mean(x) / mean(torch.ones_like(x))
 
 
+def _batch_norm(x: Any, scale: Any, bias: Any, mean: Any, variance: Any, epsilon: float, **_: Any) -> Any:
+    """torch's own does not differentiate by the statistics."""
+    scale, bias, mean, variance = (t.reshape(-1, *(1,) * (x.ndim - 2)) for t in (scale, bias, mean, variance))
+    return (x - mean) / torch.sqrt(variance + epsilon) * scale + bias
+
+
 TORCH: Final[dict[str, Callable[..., Any]]] = {
     "Abs": torch.abs,
     "Add": torch.add,
     "And": torch.logical_and,
     "AveragePool": _average_pool,
+    "BatchNormalization": _batch_norm,
     "Ceil": torch.ceil,
     "Clip": lambda x, low=None, high=None: x if low is None and high is None else torch.clamp(x, low, high),
     "Concat": lambda *arrays, axis: torch.cat(arrays, axis),
@@ -152,6 +159,7 @@ TORCH: Final[dict[str, Callable[..., Any]]] = {
     "LeakyRelu": lambda x, alpha: functional.leaky_relu(x, alpha),
     "Less": torch.lt,
     "LessOrEqual": torch.le,
+    "LRN": lambda x, size, alpha, beta, bias: functional.local_response_norm(x, size, alpha, beta, bias),
     "Log": torch.log,
     "LogSoftmax": lambda x, axis: functional.log_softmax(x, axis),
     "MatMul": torch.matmul,
