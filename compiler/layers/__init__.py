@@ -8,44 +8,71 @@ from .base import Activation, Layer, LayerContext
 
 if TYPE_CHECKING:
     from . import activations
+    from .axes import ExpandDims, Squeeze
     from .bag_of_words import BagOfWords
+    from .batch_norm import BatchNorm
+    from .borders import Crop, ReflectPad, ZeroPad
+    from .conv import Conv, ConvTranspose, DepthwiseConv
     from .dense import Dense
-    from .dropout import Dropout
+    from .dropout import Dropout, SpatialDropout
     from .embedding import Embedding
     from .expression import Expression
     from .flatten import Flatten
     from .layer_norm import LayerNorm
     from .merge import Add, Concat, Multiply
+    from .normalization import GroupNorm, InstanceNorm, LocalResponseNorm, RMSNorm
+    from .pooling import AveragePool, GlobalAveragePool, GlobalMaxPool, MaxPool
     from .preprocessing import Cast, MinMax, Normalize, OneHot, Rescale
     from .reshape import Reshape
     from .resize import Resize
     from .shared import Shared
     from .sources import Constant, Parameter
+    from .upsampling import PixelShuffle, Upsample
 
 __all__ = [
     "Activation",
     "Add",
+    "AveragePool",
     "BagOfWords",
+    "BatchNorm",
     "Cast",
     "Concat",
     "Constant",
+    "Conv",
+    "ConvTranspose",
+    "Crop",
     "Dense",
+    "DepthwiseConv",
     "Dropout",
     "Embedding",
+    "ExpandDims",
     "Expression",
     "Flatten",
+    "GlobalAveragePool",
+    "GlobalMaxPool",
+    "GroupNorm",
+    "InstanceNorm",
     "Layer",
     "LayerContext",
     "LayerNorm",
+    "LocalResponseNorm",
+    "MaxPool",
     "MinMax",
     "Multiply",
     "Normalize",
     "OneHot",
     "Parameter",
+    "PixelShuffle",
+    "RMSNorm",
+    "ReflectPad",
     "Rescale",
     "Reshape",
     "Resize",
     "Shared",
+    "SpatialDropout",
+    "Squeeze",
+    "Upsample",
+    "ZeroPad",
     "activations",
 ]
 
@@ -72,25 +99,45 @@ _ACTIVATIONS: Final = {
 _KINDS: Final = {
     **_ACTIVATIONS,
     "add": "merge.Add",
+    "average_pool": "pooling.AveragePool",
     "bag_of_words": "bag_of_words.BagOfWords",
+    "batch_norm": "batch_norm.BatchNorm",
     "cast": "preprocessing.Cast",
     "concat": "merge.Concat",
     "constant": "sources.Constant",
+    "conv": "conv.Conv",
+    "conv_transpose": "conv.ConvTranspose",
+    "crop": "borders.Crop",
     "dense": "dense.Dense",
+    "depthwise_conv": "conv.DepthwiseConv",
     "dropout": "dropout.Dropout",
     "embedding": "embedding.Embedding",
+    "expand_dims": "axes.ExpandDims",
     "expression": "expression.Expression",
     "flatten": "flatten.Flatten",
+    "global_average_pool": "pooling.GlobalAveragePool",
+    "global_max_pool": "pooling.GlobalMaxPool",
+    "group_norm": "normalization.GroupNorm",
+    "instance_norm": "normalization.InstanceNorm",
     "layer_norm": "layer_norm.LayerNorm",
+    "local_response_norm": "normalization.LocalResponseNorm",
+    "max_pool": "pooling.MaxPool",
     "min_max": "preprocessing.MinMax",
     "multiply": "merge.Multiply",
     "normalize": "preprocessing.Normalize",
     "one_hot": "preprocessing.OneHot",
     "parameter": "sources.Parameter",
+    "pixel_shuffle": "upsampling.PixelShuffle",
+    "reflect_pad": "borders.ReflectPad",
     "rescale": "preprocessing.Rescale",
     "reshape": "reshape.Reshape",
     "resize": "resize.Resize",
+    "rms_norm": "normalization.RMSNorm",
     "shared": "shared.Shared",
+    "spatial_dropout": "dropout.SpatialDropout",
+    "squeeze": "axes.Squeeze",
+    "upsample": "upsampling.Upsample",
+    "zero_pad": "borders.ZeroPad",
 }
 
 if not TYPE_CHECKING:

@@ -19,6 +19,7 @@ from .constant_folding import fold_constants
 from .contrib import use_contrib
 from .linear import use_gemm
 from .row_sums import use_row_products
+from .scaling import fold_scaling
 
 Pass = Callable[[Graph], "tuple[Graph, bool]"]
 
@@ -27,6 +28,7 @@ PASSES: Final[tuple[Pass, ...]] = (
     simplify_algebra,
     use_gemm,
     use_row_products,
+    fold_scaling,
     merge_common_subexpressions,
 )
 PASSES_OF: Final[dict[str, tuple[Pass, ...]]] = {"portable": PASSES, "ort": (*PASSES, use_contrib)}
@@ -55,6 +57,7 @@ __all__ = [
     "PASSES_OF",
     "Pass",
     "fold_constants",
+    "fold_scaling",
     "merge_common_subexpressions",
     "optimize",
     "simplify_algebra",

@@ -25,6 +25,13 @@ def test_digits_residual_reads_97_percent_of_the_test_digits(trained: Train, fig
     figures.add("digits_residual", f"{run.test('accuracy'):.1%} of the test data right", run.summary.seconds)
 
 
+def test_digits_cnn_reads_98_percent_of_the_test_digits(trained: Train, figures: Figures) -> None:
+    run = trained("digits_cnn")
+    assert run.test("accuracy") >= 0.98
+    assert {"conv1/weight", "batch_norm2/running_mean", "batch_norm2/running_variance"} <= run.state.keys()
+    figures.add("digits_cnn", f"{run.test('accuracy'):.1%} of the test data right", run.summary.seconds)
+
+
 @pytest.mark.timeout(1200)  # a minute on two free cores
 def test_mnist_mlp_reads_98_percent_of_the_test_digits(trained: Train, figures: Figures) -> None:
     if missing_file("mnist"):
