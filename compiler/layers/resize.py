@@ -50,7 +50,7 @@ network:
             rows, columns = _nearest(height, self.size[0]), _nearest(width, self.size[1])
             return op.Gather(op.Gather(x, constant(rows), axis=x.rank - 2), constant(columns), axis=x.rank - 1)
         x = cast(x, DType.float32)
-        down, across = _interpolation(height, self.size[0]), _interpolation(width, self.size[1])
+        down, across = interpolation_matrix(height, self.size[0]), interpolation_matrix(width, self.size[1])
         return op.MatMul(constant(down), op.MatMul(x, constant(np.ascontiguousarray(across.T))))
 
 
@@ -59,7 +59,7 @@ def _nearest(length: int, size: int) -> Array:
     return np.floor((np.arange(size) + 0.5) * length / size).astype(np.int64)
 
 
-def _interpolation(length: int, size: int) -> Array:
+def interpolation_matrix(length: int, size: int) -> Array:
     """The matrix [size, length] that interpolates linearly between pixel centres; beyond the outer ones they repeat."""
     centre = np.clip((np.arange(size) + 0.5) * length / size - 0.5, 0, length - 1)
     low = np.floor(centre).astype(np.int64)

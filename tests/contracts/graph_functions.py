@@ -37,9 +37,12 @@ def reference(outputs: Sequence[Value], inputs: Sequence[Value]) -> Function:
 
 REFERENCE_LACKS: Final = {
     "Erf": "rounds to float32",
+    "ConvTranspose": "mixes up the channels of groups",
     "Gelu": "is expanded to Erf",
+    "GlobalMaxPool": "knows two spatial axes only",
     "GatherElements": "refuses indices that cover fewer columns than the data",
     "OneHot": "refuses a depth of shape (1,)",
+    "LRN": "takes the number of examples for that of channels",
     "StringNormalizer": "changes the locale of the whole process",
 }
 """Operators that onnx.reference 1.23 cannot be trusted with, and why."""

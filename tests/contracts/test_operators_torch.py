@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -66,13 +66,68 @@ def _folded(function: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
+def _by_rank(name: str, x: Any) -> Callable[..., Any]:
+    """torch's function for as many spatial axes as x has."""
+    function: Callable[..., Any] = getattr(functional, f"{name}{x.ndim - 2}d")
+    return function
+
+
+def _padded(x: Any, sizes: Sequence[int], attributes: Mapping[str, Any], fill: float = 0.0) -> Any:
+    """x with the padding that the attributes ask for, as torch's functions take equal padding only."""
+    rank = x.ndim - 2
+    strides, dilations = attributes.get("strides") or (1,) * rank, attributes.get("dilations") or (1,) * rank
+    pads = attributes.get("pads") or (0,) * (2 * rank)
+    if attributes["auto_pad"].startswith("SAME"):
+        totals = [
+            max(0, (-(-n // s) - 1) * s + (k - 1) * d + 1 - n)
+            for n, k, s, d in zip(x.shape[2:], sizes, strides, dilations, strict=True)
+        ]
+        less, more = [t // 2 for t in totals], [t - t // 2 for t in totals]
+        pads = (*less, *more) if attributes["auto_pad"] == "SAME_UPPER" else (*more, *less)
+    last_first = [pads[at] for axis in reversed(range(rank)) for at in (axis, axis + rank)]
+    return functional.pad(x, last_first, value=fill)
+
+
+def _steps(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    return {"stride": attributes.get("strides") or 1, "dilation": attributes.get("dilations") or 1}
+
+
+def _conv(x: Any, weight: Any, bias: Any = None, group: int = 1, **attributes: Any) -> Any:
+    wide = _padded(x, weight.shape[2:], attributes)
+    return _by_rank("conv", x)(wide, weight, bias, groups=group, **_steps(attributes))
+
+
+def _conv_transpose(x: Any, weight: Any, bias: Any = None, group: int = 1, **attributes: Any) -> Any:
+    extra = attributes.get("output_padding") or 0
+    wide = _by_rank("conv_transpose", x)(x, weight, bias, output_padding=extra, groups=group, **_steps(attributes))
+    pads, rank = attributes.get("pads") or (0,) * (2 * x.ndim - 4), x.ndim - 2
+    cut = tuple(slice(pads[i], wide.shape[2 + i] - pads[i + rank]) for i in range(rank))
+    return wide[(..., *cut)]
+
+
+def _max_pool(x: Any, kernel_shape: tuple[int, ...], **attributes: Any) -> Any:
+    wide = _padded(x, kernel_shape, attributes, float("-inf"))
+    return _by_rank("max_pool", x)(wide, kernel_shape, **_steps(attributes))
+
+
+def _average_pool(x: Any, kernel_shape: tuple[int, ...], count_include_pad: int, **attributes: Any) -> Any:
+    def mean(value: Any) -> Any:
+        wide = _padded(value, kernel_shape, attributes)
+        return _by_rank("avg_pool", x)(wide, kernel_shape, stride=attributes.get("strides") or 1)
+
+    return mean(x) if count_include_pad else mean(x) / mean(torch.ones_like(x))
+
+
 TORCH: Final[dict[str, Callable[..., Any]]] = {
     "Abs": torch.abs,
     "Add": torch.add,
     "And": torch.logical_and,
+    "AveragePool": _average_pool,
     "Ceil": torch.ceil,
     "Clip": lambda x, low=None, high=None: x if low is None and high is None else torch.clamp(x, low, high),
     "Concat": lambda *arrays, axis: torch.cat(arrays, axis),
+    "Conv": _conv,
+    "ConvTranspose": _conv_transpose,
     "Cos": torch.cos,
     "CumSum": _cumulative,
     "Div": lambda a, b: torch.div(a, b, rounding_mode=None if a.dtype.is_floating_point else "trunc"),
@@ -86,6 +141,8 @@ TORCH: Final[dict[str, Callable[..., Any]]] = {
     "FusedMatMul": _fused,
     "Gelu": functional.gelu,
     "Gemm": _gemm,
+    "GlobalAveragePool": lambda x: _by_rank("adaptive_avg_pool", x)(x, 1),
+    "GlobalMaxPool": lambda x: _by_rank("adaptive_max_pool", x)(x, 1),
     "Greater": torch.gt,
     "GreaterOrEqual": torch.ge,
     "HardSigmoid": lambda x, alpha, beta: torch.clamp(alpha * x + beta, 0, 1),
@@ -99,6 +156,7 @@ TORCH: Final[dict[str, Callable[..., Any]]] = {
     "LogSoftmax": lambda x, axis: functional.log_softmax(x, axis),
     "MatMul": torch.matmul,
     "Max": _folded(torch.maximum),
+    "MaxPool": _max_pool,
     "Min": _folded(torch.minimum),
     "Mod": lambda a, b, fmod: torch.fmod(a, b) if fmod else torch.remainder(a, b),
     "Mul": torch.mul,
@@ -202,6 +260,31 @@ AT_KINKS: Final[dict[str, Sample]] = {
     "ReduceProd": Sample((np.array([[2.0, 0.0, 3.0], [0.0, 0.0, 1.5], [2.0, 4.0, 1.5]]), np.array([1]))),
     "Pow": Sample((np.array([0.0, 0.0, 0.0, 2.0]), np.array([2.0, 1.0, 0.0, 0.0]))),
 }
+
+_TIES = np.random.default_rng(0).integers(0, 2, (2, 3, 7, 6)).astype(np.float64)
+"""Most windows have several maxima."""
+
+TIES: Final[dict[str, tuple[str, Sample]]] = {
+    "disjoint windows": ("MaxPool", Sample((_TIES,), {"kernel_shape": (2, 2), "strides": (2, 2)})),
+    "disjoint windows of three": ("MaxPool", Sample((_TIES,), {"kernel_shape": (3, 2), "strides": (3, 2)})),
+    "overlapping windows": ("MaxPool", Sample((_TIES,), {"kernel_shape": (3, 3)})),
+    "overlapping with padding": (
+        "MaxPool",
+        Sample((_TIES,), {"kernel_shape": (3, 3), "strides": (2, 2), "pads": (1, 1, 1, 1)}),
+    ),
+    "uneven padding": ("MaxPool", Sample((_TIES,), {"kernel_shape": (2, 3), "strides": (2, 1), "pads": (0, 1, 1, 2)})),
+    "all equal": ("MaxPool", Sample((_TIES * 0,), {"kernel_shape": (3, 3), "strides": (2, 2), "pads": (1, 1, 1, 1)})),
+    "dilated": ("MaxPool", Sample((_TIES,), {"kernel_shape": (2, 2), "dilations": (2, 3), "strides": (1, 2)})),
+    "one axis": ("MaxPool", Sample((_TIES[0],), {"kernel_shape": (3,), "strides": (2,), "pads": (1, 0)})),
+    "whole images": ("GlobalMaxPool", Sample((_TIES,))),
+}
+
+
+@pytest.mark.parametrize("name", TIES)
+def test_torch_at_ties_of_pooling(name: str) -> None:
+    """The first maximum takes the gradient."""
+    operator, sample = TIES[name]
+    compare_with_torch(Case(find(operator), sample, 0))
 
 
 @pytest.mark.parametrize("name", AT_KINKS)

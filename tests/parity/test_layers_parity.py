@@ -71,9 +71,16 @@ def one_hot(p: Any, x: Any) -> Any:
 
 
 PAIR = ((4, 5), (4, 5))
+VISION = "tests/parity/test_vision_parity.py"
 ELSEWHERE = {
     "shared": "tests/network/test_parameters.py",  # the network builds it, as the layer it names
     "bag_of_words": "tests/network/test_bag_of_words.py",  # PyTorch takes no text
+    **dict.fromkeys(
+        ["average_pool", "batch_norm", "conv", "conv_transpose", "crop", "depthwise_conv", "expand_dims"], VISION
+    ),
+    **dict.fromkeys(["global_average_pool", "global_max_pool", "group_norm", "instance_norm", "max_pool"], VISION),
+    **dict.fromkeys(["local_response_norm", "pixel_shuffle", "reflect_pad", "rms_norm", "spatial_dropout"], VISION),
+    **dict.fromkeys(["squeeze", "upsample", "zero_pad"], VISION),
 }
 dense, relu = {"units": 3}, layers.activations.Relu()
 CASES = {

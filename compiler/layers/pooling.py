@@ -1,0 +1,142 @@
+"""Maximum and average over windows and over whole images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from netwright.schema import spec_field
+
+from ..ir import Value
+from ..ops import op
+from ..ops.shapes import reshape
+from ..ops.windows import Window, attributes_of, known, padded
+from .base import Layer, LayerContext
+from .window_fields import AMOUNTS, DILATION, KERNEL_SIZE, Padding, Sizes, spatial_rank, windows
+
+STRIDE = "Distance between neighbouring windows; the kernel size unless given. One number, or one for each axis."
+PADDING = (
+    "What lies around the input. `valid`: nothing. `same`: so much that the output has ⌈size / stride⌉ positions, of "
+    "an odd number one more behind. " + AMOUNTS
+)
+KEEP = "Whether the axes stay, with the size 1."
+
+
+def _kernel(layout: Sequence[Window]) -> tuple[int, ...]:
+    return tuple(known(window.size) for window in layout)
+
+
+@Layer.registry.register("max_pool")
+@dataclass(frozen=True, kw_only=True)
+class MaxPool(Layer):
+    """The maximum of each window: (batch, channels, height, width) becomes (batch, channels, less, less).
+
+    One, two or three axes may follow the channels. Padding never is the maximum. Of equal maxima the first takes the
+    gradient, as in PyTorch.
+    """
+
+    example: ClassVar[str] = """
+inputs: {image: [3, 32, 32]}
+network:
+  - max_pool: {kernel_size: 3, stride: 2, padding: 1}
+  - flatten
+  - dense: 1
+"""
+    shorthand: ClassVar[str | None] = "kernel_size"
+    kernel_size: Sizes = spec_field(KERNEL_SIZE, minimum=1)
+    stride: Sizes | None = spec_field(STRIDE, default=None, minimum=1)
+    padding: Padding = spec_field(PADDING, default="valid", minimum=0)
+    dilation: Sizes = spec_field(DILATION, default=1, minimum=1)
+
+    def build(self, context: LayerContext, *inputs: Value) -> Value:
+        del context
+        (x,) = inputs
+        stride = self.kernel_size if self.stride is None else self.stride
+        layout = windows(x, self.kernel_size, stride, self.dilation, self.padding)
+        return op.MaxPool(x, kernel_shape=_kernel(layout), **attributes_of(layout))
+
+
+@Layer.registry.register("average_pool")
+@dataclass(frozen=True, kw_only=True)
+class AveragePool(Layer):
+    """The mean of each window: (batch, channels, height, width) becomes (batch, channels, less, less).
+
+    One, two or three axes may follow the channels. Windows at the border average what is inside the input; with
+    `count_include_pad` they average zeros as well, as PyTorch does unless told otherwise.
+    """
+
+    example: ClassVar[str] = """
+inputs: {image: [3, 32, 32]}
+network:
+  - average_pool: 2
+  - flatten
+  - dense: 1
+"""
+    shorthand: ClassVar[str | None] = "kernel_size"
+    kernel_size: Sizes = spec_field(KERNEL_SIZE, minimum=1)
+    stride: Sizes | None = spec_field(STRIDE, default=None, minimum=1)
+    padding: Padding = spec_field(PADDING, default="valid", minimum=0)
+    count_include_pad: bool = spec_field("Whether padding counts as zeros in the mean.", default=False)
+
+    def build(self, context: LayerContext, *inputs: Value) -> Value:
+        del context
+        (x,) = inputs
+        stride = self.kernel_size if self.stride is None else self.stride
+        layout = windows(x, self.kernel_size, stride, 1, self.padding)
+        if self.count_include_pad and any(window.before != window.after for window in layout):
+            x = padded(x, layout)  # cuDNN counts equal padding only
+            layout = tuple(replace(window, before=0, after=0) for window in layout)
+        attributes = attributes_of(layout)
+        del attributes["dilations"]
+        return op.AveragePool(
+            x, kernel_shape=_kernel(layout), count_include_pad=int(self.count_include_pad), **attributes
+        )
+
+
+def _without_axes(y: Value, keepdims: bool) -> Value:
+    return y if keepdims else reshape(y, y.shape[:2])
+
+
+@Layer.registry.register("global_average_pool")
+@dataclass(frozen=True, kw_only=True)
+class GlobalAveragePool(Layer):
+    """The mean of each channel: (batch, channels, height, width) becomes (batch, channels).
+
+    One, two, three or more axes may follow the channels. Lin, Chen and Yan, Network In Network, ICLR 2014.
+    """
+
+    example: ClassVar[str] = """
+inputs: {image: [3, 32, 32]}
+network:
+  - global_average_pool
+  - dense: 1
+"""
+    keepdims: bool = spec_field(KEEP, default=False)
+
+    def build(self, context: LayerContext, *inputs: Value) -> Value:
+        del context
+        spatial_rank(inputs[0])
+        return _without_axes(op.GlobalAveragePool(inputs[0]), self.keepdims)
+
+
+@Layer.registry.register("global_max_pool")
+@dataclass(frozen=True, kw_only=True)
+class GlobalMaxPool(Layer):
+    """The maximum of each channel: (batch, channels, height, width) becomes (batch, channels).
+
+    One, two, three or more axes may follow the channels. Of equal maxima the first takes the gradient.
+    """
+
+    example: ClassVar[str] = """
+inputs: {image: [3, 32, 32]}
+network:
+  - global_max_pool
+  - dense: 1
+"""
+    keepdims: bool = spec_field(KEEP, default=False)
+
+    def build(self, context: LayerContext, *inputs: Value) -> Value:
+        del context
+        spatial_rank(inputs[0])
+        return _without_axes(op.GlobalMaxPool(inputs[0]), self.keepdims)

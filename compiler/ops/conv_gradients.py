@@ -1,0 +1,165 @@
+"""Derivatives of a convolution: by its input, and by its weight in several forms, with the choice among them.
+
+The weight gradient is dW[m, c, k] = Σ over images and positions of dy[m]·x[c at k]. No one form of it is fastest at
+every size, so each is a function here, and `choose` is the only place that decides. All of them differentiate again.
+Shapes below are without groups: x (n, c, *size), dy (n, m, *positions), weight (m, c, *kernel).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from ..ir import Dim, Shape, Value, op, product
+from .shapes import reshape
+from .slicing import take
+from .windows import Window, attributes_of, element, known, offsets, padded
+
+
+def input_gradient(dy: Value, weight: Value, x: Value, windows: Sequence[Window], group: int) -> Value:
+    """dx, in the shape of x: the transposed convolution of dy.
+
+    Without strides a convolution with the reversed kernel is the same; it was up to six times slower where x has few
+    channels, and faster for 1×1 kernels alone.
+    """
+    return transposed(dy, weight, None, x.shape[2:], windows, group)
+
+
+def transposed(
+    x: Value, weight: Value, bias: Value | None, lengths: Shape, windows: Sequence[Window], group: int
+) -> Value:
+    """The transposed convolution with spatial sizes `lengths`.
+
+    On CUDA `ConvTranspose` takes only equal padding on both sides; what one side has beyond the other is cut off.
+    """
+    smaller = [min(window.before, window.after) for window in windows]
+    extra = [_rest(length, count, window) for length, count, window in zip(lengths, x.shape[2:], windows, strict=True)]
+    equal = [replace(window, before=pad, after=pad) for window, pad in zip(windows, smaller, strict=True)]
+    result = op.ConvTranspose(
+        x, weight, bias, group=group, output_padding=extra if any(extra) else None, **attributes_of(equal)
+    )
+    for axis, (length, window, pad) in enumerate(zip(lengths, windows, smaller, strict=True)):
+        result = take(result, axis + 2, window.before - pad, length, x)
+    return result
+
+
+def _rest(length: Dim, count: Dim, window: Window) -> int:
+    """How many elements behind the last position no window reaches."""
+    rest = length + window.padding - window.extent - (count - 1) * window.stride
+    assert isinstance(rest, int), "inference asks for fixed sizes where the rest depends on them"
+    return rest
+
+
+@dataclass(frozen=True)
+class WeightGradient:
+    """What a form of the weight gradient gets."""
+
+    x: Value
+    dy: Value
+    weight: Shape
+    windows: tuple[Window, ...]
+    group: int
+
+    @property
+    def counts(self) -> Shape:
+        """How many positions the window has along each axis."""
+        return self.dy.shape[2:]
+
+    @property
+    def padded(self) -> Value:
+        return padded(self.x, self.windows)
+
+    @property
+    def elements(self) -> int:
+        """Numbers in the window of one channel."""
+        return math.prod(known(window.size) for window in self.windows)
+
+
+Form = Callable[[WeightGradient], Value]
+
+
+def weight_gradient(x: Value, dy: Value, weight: Value, windows: Sequence[Window], group: int) -> Value:
+    """dW in the shape of the weight, by the form that `choose` takes."""
+    problem = WeightGradient(x, dy, weight.shape, tuple(windows), group)
+    return choose(problem)(problem)
+
+
+def choose(p: WeightGradient) -> Form:
+    """The form for a convolution, by its shape: docs/adr/0013-convolution.md has the measurements."""
+    if not all(isinstance(window.size, int) for window in p.windows):
+        return by_exchanged_axes
+    if p.group > 1:
+        return by_patches_of_groups
+    strided = any(window.stride > 1 for window in p.windows)
+    return by_exchanged_axes if strided and p.elements > 1 and known(p.weight[1]) <= 4 else by_patches
+
+
+def by_exchanged_axes(p: WeightGradient) -> Value:
+    """Images and channels change places: a convolution of x with dy as its kernel, strides and dilations exchanged.
+
+    Any shape and groups; slow where the kernel is small, as it computes a product only as wide as the kernel.
+    """
+    windows = [
+        Window(count, window.dilation, window.stride, window.before, window.after)
+        for window, count in zip(p.windows, p.counts, strict=True)
+    ]
+    x = _grouped_images(p.x, p.group)
+    dy = op.Transpose(p.dy, perm=(1, 0, *_spatial(p)))
+    result = op.Conv(x, dy, group=p.group, **attributes_of(windows))
+    for axis, window in enumerate(p.windows):
+        result = take(result, axis + 2, 0, window.size)
+    return op.Transpose(result, perm=(1, 0, *range(2, result.rank)))
+
+
+def _grouped_images(x: Value, group: int) -> Value:
+    """(n, g·c, …) as (c, g·n, …): the images of a group in a row."""
+    if group == 1:
+        return op.Transpose(x, perm=(1, 0, *range(2, x.rank)))
+    images, channels, *size = x.shape
+    split = reshape(x, (images, group, channels // group, *size))
+    turned = op.Transpose(split, perm=(2, 1, 0, *range(3, split.rank)))
+    return reshape(turned, (channels // group, images * group, *size), x)
+
+
+def by_patches(p: WeightGradient) -> Value:
+    """Patches of all images side by side, then one product with dy: dW = dy·patchesᵀ. Without groups.
+
+    x goes to (c, n, *size) once; each element of the window is then one slice, and their stack needs no transposition.
+    """
+    x = op.Transpose(p.padded, perm=(1, 0, *_spatial(p)))
+    dy = op.Transpose(p.dy, perm=(1, 0, *_spatial(p)))
+    slices = [element(x, p.windows, offset, p.counts) for offset in offsets(p.windows)]
+    patches = slices[0] if len(slices) == 1 else op.Concat(*slices, axis=0)
+    rows = op.Gemm(op.Flatten(dy, axis=1), op.Flatten(patches, axis=1), transB=1)  # (m, elements·c)
+    filters, channels, *kernel = p.weight
+    if p.elements == 1:
+        return reshape(rows, p.weight)
+    by_element = reshape(rows, (filters, *kernel, channels))
+    return op.Transpose(by_element, perm=(0, by_element.rank - 1, *range(1, by_element.rank - 1)))
+
+
+def by_patches_of_groups(p: WeightGradient) -> Value:
+    """As `by_patches`, a product for each group: dWᵀ = patches·dyᵀ, where a depthwise dy is one column."""
+    group, (filters, depth, *kernel) = p.group, p.weight
+    per_group = known(filters) // group
+    x = _by_group(p.padded, group, known(depth), filters_last=False)
+    slices = [op.Unsqueeze(element(x, p.windows, offset, p.counts), [1]) for offset in offsets(p.windows)]
+    patches = slices[0] if len(slices) == 1 else op.Concat(*slices, axis=1)  # (g, elements, c, n, *positions)
+    images = p.dy.shape[0] * product(p.counts)
+    rows = reshape(patches, (group, p.elements * known(depth), images), p.dy)
+    columns = reshape(_by_group(p.dy, group, per_group, filters_last=True), (group, images, per_group), p.dy)
+    result = reshape(op.MatMul(rows, columns), (group, p.elements, depth, per_group))
+    return reshape(op.Transpose(result, perm=(0, 3, 2, 1)), (filters, depth, *kernel))
+
+
+def _by_group(value: Value, group: int, each: int, *, filters_last: bool) -> Value:
+    """(n, g·c, *size) as (g, c, n, *size) or (g, n, *size, c)."""
+    images, _, *size = value.shape
+    split = reshape(value, (images, group, each, *size))
+    spatial = tuple(range(3, split.rank))
+    return op.Transpose(split, perm=(1, 0, *spatial, 2) if filters_last else (1, 2, 0, *spatial))
+
+
+def _spatial(p: WeightGradient) -> range:
+    return range(2, p.x.rank)
