@@ -35,7 +35,7 @@ def main() -> None:
             artifact_directory=folder,
         )
         checkpoint = api.CheckpointState.load_checkpoint("checkpoint")
-        session = api.Module("training_model.onnx", checkpoint, "eval_model.onnx", session_options=options)
+        session = api.Module("training_model.onnx", checkpoint, session_options=options)
         optimizer = api.Optimizer("optimizer_model.onnx", session)
         random = np.random.default_rng(0)
         batches = cycle(

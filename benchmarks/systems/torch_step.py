@@ -25,9 +25,7 @@ def main() -> None:
     objective = nn.CrossEntropyLoss()
     optimizer = torch.optim.Adam(net.parameters(), lr=1e-3, fused=True)
     forward = torch.compile(net) if mode == "compile" else net
-    batches = cycle(
-        [(torch.rand(rows, *network.shape), torch.randint(0, network.classes, (rows,))) for _ in range(8)]
-    )
+    batches = cycle([(torch.rand(rows, *network.shape), torch.randint(0, network.classes, (rows,))) for _ in range(8)])
 
     def step() -> None:
         image, label = next(batches)
