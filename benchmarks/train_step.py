@@ -1,13 +1,17 @@
-"""Time one training step of the MNIST MLP (784-512-512-10, Adam) in several systems, alternately, in one run.
+"""Time one training step of networks in several systems, alternately, in one run.
 
-    python benchmarks/train_step.py [--ort-training PYTHON] [--rounds 15] [--steps 20] [--batch 64 --batch 256]
+    python benchmarks/train_step.py [--ort-training PYTHON] [--rounds 15] [--steps 20] [mlp@64 mlp@256 lenet@64 …]
+
+The networks (benchmarks/systems/networks.py) are given with their batch sizes: `mlp` 784-512-512-10, `lenet` with 32 and 64
+filters of 5×5, `cifar` of five convolutions, `resnet20` at 32×32, `resnet18` at 64×64; all trained by Adam.
 
 Each system works in its own process with the same number of threads; in every round each takes its turn for some
 steps, so that a drifting machine slows all of them. Printed: milliseconds a step (median of a turn; min, median and max
 over the rounds) and netwright's time divided by the system's, round by round. `--ort-training` names the Python of an
 environment with onnxruntime-training==1.19.2.
 
-Then the times and peak memory of the commands a person waits for: validate, compile, and the first training step.
+Then, with `--commands`, the times and peak memory of the commands a person waits for: validate, compile, and the first
+training step.
 """
 
 from __future__ import annotations
@@ -53,16 +57,17 @@ def start(label: str, python: str, script: str, *arguments: str) -> System:
     raise SystemExit(f"{label} did not start; its command was: {' '.join(command)}")
 
 
-def compare(batch: int, options: argparse.Namespace) -> None:
-    common = (str(batch), str(options.threads))
+def compare(network: str, batch: int, options: argparse.Namespace) -> None:
+    common = (network, str(batch), str(options.threads))
     systems = [
-        start("netwright", sys.executable, "netwright_mlp.py", *common),
-        start("PyTorch eager, fused Adam", sys.executable, "torch_mlp.py", *common, "eager"),
-        start("torch.compile", sys.executable, "torch_mlp.py", *common, "compile"),
-        start("matrix products alone", sys.executable, "torch_mlp.py", *common, "products"),
+        start("netwright", sys.executable, "netwright_step.py", *common),
+        start("PyTorch eager, fused Adam", sys.executable, "torch_step.py", *common, "eager"),
+        start("torch.compile", sys.executable, "torch_step.py", *common, "compile"),
     ]
+    if network == "mlp":
+        systems.append(start("matrix products alone", sys.executable, "torch_step.py", *common, "products"))
     if options.ort_training:
-        systems.append(start("onnxruntime-training", options.ort_training, "ort_training_mlp.py", *common))
+        systems.append(start("onnxruntime-training", options.ort_training, "ort_training_step.py", *common))
     for _ in range(options.rounds):
         for system in systems:
             time.sleep(0.02)  # idle threads of the one before go to sleep
@@ -71,7 +76,7 @@ def compare(batch: int, options: argparse.Namespace) -> None:
         assert system.process.stdin is not None
         system.process.stdin.close()
         system.process.wait()
-    print(f"\nbatch {batch}, {options.threads} threads, {options.rounds} rounds of {options.steps} steps")
+    print(f"\n{network}, batch {batch}, {options.threads} threads, {options.rounds} rounds of {options.steps} steps")
     ratio = "netwright/system min"
     print(f"{'system':28} {'ms/step min':>12} {'median':>8} {'max':>8}   {ratio:>20} {'median':>7} {'max':>7}")
     ours = systems[0].turns
@@ -119,11 +124,14 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--batch", type=int, action="append", help="default: 64 and 256")
+    parser.add_argument("--commands", action="store_true", help="time the commands as well")
+    parser.add_argument("networks", nargs="*", default=["mlp@64", "mlp@256"], metavar="NETWORK@BATCH")
     options = parser.parse_args()
-    for batch in options.batch or [64, 256]:
-        compare(batch, options)
-    commands(5)
+    for item in options.networks:
+        network, _, batch = item.partition("@")
+        compare(network, int(batch), options)
+    if options.commands:
+        commands(5)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from netwright.schema import spec_field
 from ..errors import BuildError
 from ..ir import Value, constant
 from ..ops import op
+from ..ops.resizing import repeated
 from ..ops.shapes import reshape
 from .base import Layer, LayerContext
 from .checks import static_sizes
@@ -41,16 +42,7 @@ network:
         del context
         (x,) = inputs
         scales = an_axis_each(self.scale, x, "scale")
-        return _repeated(x, scales) if self.method == "nearest" else _interpolated(x, scales)
-
-
-def _repeated(x: Value, scales: tuple[int, ...]) -> Value:
-    """Each axis gets one of its own for the repetitions, and is merged with it again."""
-    rank = len(scales)
-    apart = op.Unsqueeze(x, [3 + 2 * axis for axis in range(rank)])
-    repeated = op.Expand(apart, [1, 1, *(times for scale in scales for times in (1, scale))])
-    merged = (n * scale for n, scale in zip(x.shape[2:], scales, strict=True))
-    return reshape(repeated, (*x.shape[:2], *merged), x)
+        return repeated(x, scales) if self.method == "nearest" else _interpolated(x, scales)
 
 
 def _interpolated(x: Value, scales: tuple[int, ...]) -> Value:

@@ -10,20 +10,41 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from ..ir import Dim, Shape, Value, op, product
 from .shapes import reshape
-from .slicing import take
+from .slicing import FAR, take
 from .windows import Window, attributes_of, element, known, offsets, padded
 
 
 def input_gradient(dy: Value, weight: Value, x: Value, windows: Sequence[Window], group: int) -> Value:
-    """dx, in the shape of x: the transposed convolution of dy.
-
-    Without strides a convolution with the reversed kernel is the same; it was up to six times slower where x has few
-    channels, and faster for 1×1 kernels alone.
-    """
+    """dx, in the shape of x: the transposed convolution of dy, or a convolution with the reversed kernel."""
+    if group == 1 and _reversal_pays(weight.shape, x.shape[2:], windows):
+        return _by_reversed_kernel(dy, weight, windows)
     return transposed(dy, weight, None, x.shape[2:], windows, group)
+
+
+def _reversal_pays(weight: Shape, lengths: Shape, windows: Sequence[Window]) -> bool:
+    """By measurements of both forms (docs/adr/0013-convolution.md): with enough channels to make, and images large
+    enough that reversing the kernel is little work beside them."""
+    if not all(isinstance(dim, int) for dim in weight):
+        return False
+    if any(w.stride > 1 or w.before != w.after or w.before >= known(w.extent) for w in windows):
+        return False
+    positions, channels, elements = product(lengths), known(weight[1]), math.prod(known(w.size) for w in windows)
+    if elements == 1:
+        return channels >= 32
+    numbers = known(product(weight))
+    return channels >= 16 and (not isinstance(positions, int) or numbers <= LARGEST_REVERSED * positions)
+
+
+def _by_reversed_kernel(dy: Value, weight: Value, windows: Sequence[Window]) -> Value:
+    axes = [axis for axis, window in enumerate(windows, start=2) if window.size != 1]
+    last_first = op.Slice(weight, [-1] * len(axes), [-FAR] * len(axes), axes, [-1] * len(axes)) if axes else weight
+    kernel = op.Transpose(last_first, perm=(1, 0, *range(2, weight.rank)))
+    turned = [_turned(window) for window in windows]
+    return op.Conv(dy, kernel, **attributes_of(turned))
 
 
 def transposed(
@@ -78,6 +99,11 @@ class WeightGradient:
 
 Form = Callable[[WeightGradient], Value]
 
+LARGEST_REVERSED: Final = 1200
+"""Numbers in the kernel, for each position of an image."""
+FEWEST_POSITIONS: Final = 64
+"""Of an image: with fewer, `by_patches` was faster at every size tried."""
+
 
 def weight_gradient(x: Value, dy: Value, weight: Value, windows: Sequence[Window], group: int) -> Value:
     """dW in the shape of the weight, by the form that `choose` takes."""
@@ -91,8 +117,26 @@ def choose(p: WeightGradient) -> Form:
         return by_exchanged_axes
     if p.group > 1:
         return by_patches_of_groups
-    strided = any(window.stride > 1 for window in p.windows)
-    return by_exchanged_axes if strided and p.elements > 1 and known(p.weight[1]) <= 4 else by_patches
+    if any(window.stride > 1 for window in p.windows):
+        few = p.weight[1] in (1, 2, 3, 4)
+        return by_exchanged_axes if p.elements > 1 and few else by_patches
+    return by_shifts if _shifts_pay(p) else by_patches
+
+
+def _shifts_pay(p: WeightGradient) -> bool:
+    """Whether shifted copies of dy and x are fewer numbers than the patches, and there are positions enough to share
+    the transposition of the result."""
+    *outer, inner = p.windows
+    against = math.prod(known(window.size) for window in outer)
+    filters, channels = p.weight[:2]
+    if not isinstance(filters, int) or not isinstance(channels, int):
+        return False
+    copies = against * filters + known(inner.size) * channels
+    if not all(window.before < known(window.extent) and window.after < known(window.extent) for window in p.windows):
+        return False
+    positions = product(p.counts)
+    enough = not isinstance(positions, int) or positions >= FEWEST_POSITIONS
+    return against > 1 and enough and copies <= p.elements * channels
 
 
 def by_exchanged_axes(p: WeightGradient) -> Value:
@@ -137,6 +181,34 @@ def by_patches(p: WeightGradient) -> Value:
         return reshape(rows, p.weight)
     by_element = reshape(rows, (filters, *kernel, channels))
     return op.Transpose(by_element, perm=(0, by_element.rank - 1, *range(1, by_element.rank - 1)))
+
+
+def by_shifts(p: WeightGradient) -> Value:
+    """Shifted along the last axis x, along the others dy, then one product of both stacks. Without strides and groups.
+
+    dW[m, c, i, j] = Σ dy[m, h − i, w] · x[c, h, w + j]: a kernel of k×k takes k copies of either instead of k² of x, and
+    the product is (k·m)×(k·c) instead of m×(k²·c), a shape that runs faster.
+    """
+    still, (*outer, inner) = Window(1), p.windows
+    across = [*(still for _ in outer), inner]
+    against = [*(_turned(window) for window in outer), still]
+    grid = (*p.x.shape[2:-1], p.counts[-1])
+    x = op.Transpose(padded(p.x, across), perm=(1, 0, *_spatial(p)))
+    dy = op.Transpose(padded(p.dy, against), perm=(1, 0, *_spatial(p)))
+    columns = [element(x, across, offset, grid) for offset in offsets(across)]
+    rows = [element(dy, against, offset, grid) for offset in reversed(list(offsets(against)))]
+    left, right = (op.Flatten(op.Concat(*parts, axis=0), axis=1) for parts in (rows, columns))
+    result = op.Gemm(left, right, transB=1)
+    filters, channels, *kernel = p.weight
+    apart = reshape(result, (*kernel[:-1], filters, kernel[-1], channels))
+    last = apart.rank - 1
+    return op.Transpose(apart, perm=(last - 2, last, *range(last - 2), last - 1))
+
+
+def _turned(window: Window) -> Window:
+    """The window over dy whose element k − 1 − i is dy moved by i toward the end, on the grid of x."""
+    reach = known(window.extent) - 1
+    return Window(window.size, 1, window.dilation, reach - window.before, reach - window.after)
 
 
 def by_patches_of_groups(p: WeightGradient) -> Value:

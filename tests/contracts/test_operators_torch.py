@@ -124,6 +124,12 @@ def _batch_norm(x: Any, scale: Any, bias: Any, mean: Any, variance: Any, epsilon
     return (x - mean) / torch.sqrt(variance + epsilon) * scale + bias
 
 
+def _repeated(x: Any, roi: None, scales: None, sizes: Any, axes: tuple[int, ...], **attributes: Any) -> Any:
+    for axis, size in zip(axes, sizes.tolist(), strict=True):
+        x = torch.repeat_interleave(x, size // x.shape[axis], dim=axis)
+    return x
+
+
 TORCH: Final[dict[str, Callable[..., Any]]] = {
     "Abs": torch.abs,
     "Add": torch.add,
@@ -185,6 +191,7 @@ TORCH: Final[dict[str, Callable[..., Any]]] = {
     "ReduceSum": _reduced(lambda x, dims, keep: torch.sum(x, dims, keep, dtype=x.dtype)),
     "ReduceSumSquare": _reduced(lambda x, dims, keep: (x * x).sum(dims, keep)),
     "Relu": functional.relu,
+    "Resize": _repeated,
     "Round": torch.round,
     "Selu": lambda x, alpha, gamma: gamma * functional.elu(x, alpha),
     "Sigmoid": torch.sigmoid,

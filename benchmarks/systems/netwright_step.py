@@ -1,4 +1,4 @@
-"""netwright's own training loop on the MLP: `netwright_mlp.py BATCH THREADS`."""
+"""netwright's own training loop: `netwright_step.py NETWORK BATCH THREADS [portable|ort]`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from itertools import cycle
 from pathlib import Path
 
 import numpy as np
+from networks import NETWORKS
 from netwright.compiler import compile_spec, load_spec_text
 from netwright.runtime.bundle import load_bundle
 from netwright.runtime.device import CPU
@@ -17,32 +18,23 @@ from netwright.runtime.session import SessionSettings
 from netwright.runtime.state import DeviceState
 from worker import serve
 
-SPEC = """
-netwright: 1
-name: mlp
-inputs: {image: [784]}
-network:
-  - dense: {units: 512, activation: relu}
-  - dense: {units: 512, activation: relu}
-  - dense: 10
-training: {loss: {categorical_cross_entropy: {target: label}}, optimizer: {adam: {learning_rate: 1e-3}}}
-"""
-
 
 def main() -> None:
-    rows, threads = int(sys.argv[1]), int(sys.argv[2])
+    network, rows, threads = NETWORKS[sys.argv[1]], int(sys.argv[2]), int(sys.argv[3])
+    target = sys.argv[4] if len(sys.argv) > 4 else "portable"
     with tempfile.TemporaryDirectory() as folder:
-        compile_spec(load_spec_text(SPEC)).write(Path(folder) / "bundle")
+        compile_spec(load_spec_text(network.spec), target=target).write(Path(folder) / "bundle")
         bundle = load_bundle(Path(folder) / "bundle")
         entries = bundle.manifest.state
-        state = DeviceState(entries, initial_state(bundle, 0), [entry.name for entry in entries], CPU)
+        advanced = [entry.name for entry in entries]
+        state = DeviceState(entries, initial_state(bundle, 0), advanced, CPU)
         loop = StepLoop(bundle, state, CPU, settings=SessionSettings(threads=threads))
         random = np.random.default_rng(0)
         batches = cycle(
             [
                 {
-                    "image": random.random((rows, 784), dtype=np.float32),
-                    "label": random.integers(0, 10, rows),
+                    "image": random.random((rows, *network.shape), dtype=np.float32),
+                    "label": random.integers(0, network.classes, rows),
                 }
                 for _ in range(8)
             ]

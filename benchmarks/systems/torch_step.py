@@ -1,6 +1,6 @@
-"""PyTorch on the MLP: `torch_mlp.py BATCH THREADS eager|compile|products`.
+"""PyTorch: `torch_step.py NETWORK BATCH THREADS eager|compile|products`.
 
-`products` times the matrix products of a step alone, into given buffers: the physical limit of this work.
+`products` times the matrix products of the MLP's step alone, into given buffers: the physical limit of that work.
 """
 
 from __future__ import annotations
@@ -9,22 +9,23 @@ import sys
 from itertools import cycle, pairwise
 
 import torch
+from networks import NETWORKS, module
 from torch import nn
 from worker import serve
 
 
 def main() -> None:
-    rows, threads, mode = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+    network, rows, threads, mode = NETWORKS[sys.argv[1]], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
     torch.set_num_threads(threads)
     torch.manual_seed(0)
     if mode == "products":
         serve_products(rows)
         return
-    network = nn.Sequential(nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 512), nn.ReLU(), nn.Linear(512, 10))
+    net = module(network.name)
     objective = nn.CrossEntropyLoss()
-    optimizer = torch.optim.Adam(network.parameters(), lr=1e-3, fused=True)
-    forward = torch.compile(network) if mode == "compile" else network
-    batches = cycle([(torch.rand(rows, 784), torch.randint(0, 10, (rows,))) for _ in range(8)])
+    optimizer = torch.optim.Adam(net.parameters(), lr=1e-3, fused=True)
+    forward = torch.compile(net) if mode == "compile" else net
+    batches = cycle([(torch.rand(rows, *network.shape), torch.randint(0, network.classes, (rows,))) for _ in range(8)])
 
     def step() -> None:
         image, label = next(batches)
