@@ -186,8 +186,8 @@ def by_patches(p: WeightGradient) -> Value:
 def by_shifts(p: WeightGradient) -> Value:
     """Shifted along the last axis x, along the others dy, then one product of both stacks. Without strides and groups.
 
-    dW[m, c, i, j] = Σ dy[m, h − i, w] · x[c, h, w + j]: a kernel of k×k takes k copies of either instead of k² of x, and
-    the product is (k·m)×(k·c) instead of m×(k²·c), a shape that runs faster.
+    dW[m, c, i, j] = Σ dy[m, h − i, w] · x[c, h, w + j]: a kernel of k×k takes k copies of either instead of k² of x,
+    and the product is (k·m)×(k·c) instead of m×(k²·c), a shape that runs faster.
     """
     still, (*outer, inner) = Window(1), p.windows
     across = [*(still for _ in outer), inner]

@@ -46,8 +46,8 @@ def _disjoint(windows: Sequence[Window], lengths: Shape) -> bool:
 def _first_of_disjoint(x: Value, y: Value, dy: Value, windows: Sequence[Window]) -> Value:
     """The maxima get a number each, larger for elements that come earlier, and a second pooling finds the largest.
 
-    All of it in whole tensors: 5.7 ms for 64×32×32×32 numbers and windows of 2×2 on two cores, where the general form takes
-    19 ms, mostly to interleave its pieces.
+    All of it in whole tensors: 5.7 ms for 64×32×32×32 numbers and windows of 2×2 on two cores, where the general form
+    takes 19 ms, mostly to interleave its pieces.
     """
     sizes = [known(window.size) for window in windows]
     order = _earlier_first(sizes, [known(length) for length in x.shape[2:]], dy)

@@ -1,8 +1,8 @@
 """Resize, as far as it repeats elements: `mode` nearest with whole scales.
 
-The gradient of repeating is the sum of each block, which is `AveragePool` times the size of the block; that of averaging
-disjoint windows is repeating. ONNX Runtime has fast kernels for both, where a transposition that interleaves grids took
-19 ms for 64×32×32×32 numbers (two cores).
+The gradient of repeating is the sum of each block, which is `AveragePool` times the size of the block; that of
+averaging disjoint windows is repeating. ONNX Runtime has fast kernels for both, where a transposition that interleaves
+grids took 19 ms for 64×32×32×32 numbers (two cores).
 """
 
 from __future__ import annotations
