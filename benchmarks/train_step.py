@@ -2,7 +2,7 @@
 
     python benchmarks/train_step.py [--ort-training PYTHON] [--rounds 15] [--steps 20] [mlp@64 mlp@256 lenet@64 …]
 
-The networks (benchmarks/systems/networks.py) are given with their batch sizes: `mlp` 784-512-512-10, `lenet` with 32 and
+The networks (benchmarks/systems/networks.py) are given with their batch size: `mlp` 784-512-512-10, `lenet` with 32 and
 64 filters of 5×5, `cifar` of five convolutions, `resnet20` at 32×32, `resnet18` at 64×64; all trained by Adam.
 
 Each system works in its own process with the same number of threads; in every round each takes its turn for some

@@ -1,6 +1,6 @@
 """ONNX Runtime's own training API: `ort_training_step.py NETWORK BATCH THREADS`.
 
-Runs in an environment of its own: onnxruntime-training==1.19.2, onnx<1.17, numpy<2, and torch, which exports the network.
+Runs in an environment of its own: onnxruntime-training==1.19.2, onnx<1.17, numpy<2, and torch, which exports it.
 """
 
 from __future__ import annotations
