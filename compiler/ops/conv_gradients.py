@@ -12,17 +12,42 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from ..ir import Dim, Shape, Value, op, product
+from ..ir import Dim, Shape, Value, apply, op, product
+from .placing import put_back
 from .shapes import reshape
 from .slicing import FAR, take
 from .windows import Window, attributes_of, element, known, offsets, padded
 
 
 def input_gradient(dy: Value, weight: Value, x: Value, windows: Sequence[Window], group: int) -> Value:
-    """dx, in the shape of x: the transposed convolution of dy, or a convolution with the reversed kernel."""
+    """dx, in the shape of x, by the form that was fastest for such shapes (docs/adr/0013-convolution.md)."""
+    if group == 1 and _columns_pay(weight.shape, dy.shape[2:]):
+        return _by_columns(dy, weight, x, windows)
     if group == 1 and _reversal_pays(weight.shape, x.shape[2:], windows):
         return _by_reversed_kernel(dy, weight, windows)
     return transposed(dy, weight, None, x.shape[2:], windows, group)
+
+
+def _columns_pay(weight: Shape, counts: Shape) -> bool:
+    """Few positions an image, and many channels: a product for each image is too narrow to be fast."""
+    positions, channels = product(counts), weight[1]
+    return (
+        all(isinstance(dim, int) for dim in (positions, *weight))
+        and known(positions) <= FEW_POSITIONS
+        and known(channels) >= MANY_CHANNELS
+    )
+
+
+def _by_columns(dy: Value, weight: Value, x: Value, windows: Sequence[Window]) -> Value:
+    """One product for all images, weightᵀ·dy, whose rows are then added up where their window elements lie."""
+    filters, channels, *_ = weight.shape
+    elements = math.prod(known(window.size) for window in windows)
+    turned = op.Transpose(dy, perm=(1, 0, *range(2, dy.rank)))
+    rows = op.Gemm(reshape(weight, (filters, channels * elements)), op.Flatten(turned, axis=1), transA=1)
+    apart = reshape(rows, (channels, elements, *turned.shape[1:]), turned)
+    pieces = [op.Squeeze(piece, [1]) for piece in apply("Split", apart, axis=1, num_outputs=elements)]
+    sums = put_back(pieces, windows, x.shape[2:])
+    return op.Transpose(sums, perm=(1, 0, *range(2, x.rank)))
 
 
 def _reversal_pays(weight: Shape, lengths: Shape, windows: Sequence[Window]) -> bool:
@@ -101,6 +126,8 @@ Form = Callable[[WeightGradient], Value]
 
 LARGEST_REVERSED: Final = 1200
 """Numbers in the kernel, for each position of an image."""
+FEW_POSITIONS: Final = 16
+MANY_CHANNELS: Final = 128
 FEWEST_POSITIONS: Final = 64
 """Of an image: with fewer, `by_patches` was faster at every size tried."""
 
@@ -169,18 +196,14 @@ def _grouped_images(x: Value, group: int) -> Value:
 def by_patches(p: WeightGradient) -> Value:
     """Patches of all images side by side, then one product with dy: dW = dy·patchesᵀ. Without groups.
 
-    x goes to (c, n, *size) once; each element of the window is then one slice, and their stack needs no transposition.
+    x goes to (c, n, *size) once; each element of the window is then one slice, their stack (c, elements, n, *positions)
+    needs no transposition, and neither does the product.
     """
     x = op.Transpose(p.padded, perm=(1, 0, *_spatial(p)))
     dy = op.Transpose(p.dy, perm=(1, 0, *_spatial(p)))
-    slices = [element(x, p.windows, offset, p.counts) for offset in offsets(p.windows)]
-    patches = slices[0] if len(slices) == 1 else op.Concat(*slices, axis=0)
-    rows = op.Gemm(op.Flatten(dy, axis=1), op.Flatten(patches, axis=1), transB=1)  # (m, elements·c)
-    filters, channels, *kernel = p.weight
-    if p.elements == 1:
-        return reshape(rows, p.weight)
-    by_element = reshape(rows, (filters, *kernel, channels))
-    return op.Transpose(by_element, perm=(0, by_element.rank - 1, *range(1, by_element.rank - 1)))
+    slices = [op.Unsqueeze(element(x, p.windows, offset, p.counts), [1]) for offset in offsets(p.windows)]
+    patches = slices[0] if len(slices) == 1 else op.Concat(*slices, axis=1)
+    return reshape(op.Gemm(op.Flatten(dy, axis=1), op.Flatten(patches, axis=2), transB=1), p.weight)
 
 
 def by_shifts(p: WeightGradient) -> Value:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Sequence
 
@@ -10,9 +9,8 @@ import numpy as np
 
 from ..ir import Array, Dim, Shape, Value, constant, op
 from .cast import cast
+from .placing import put_back
 from .resizing import repeated
-from .shapes import reshape
-from .slicing import pad_zeros, take
 from .windows import Window, element, known, offsets, padded
 
 
@@ -89,46 +87,3 @@ def _elements_inside(window: Window, length: Dim) -> Array:
     at = np.arange(positions)[:, None] * window.stride + np.arange(size) * window.dilation - window.before
     inside: Array = ((at >= 0) & (at < known(length))).sum(1)
     return inside
-
-
-def put_back(pieces: Sequence[Value], windows: Sequence[Window], lengths: Shape) -> Value:
-    """Each piece, one for each element of the window, added at its place; the padding is dropped.
-
-    With a stride s, an element at distance e from the window's start lands on the positions of the rest e mod s. So all
-    pieces of one rest are added up first, on the small grid of positions, and the grids of all rests are interleaved.
-    """
-    steps = [window.stride for window in windows]
-    wide = [length + window.padding for length, window in zip(lengths, windows, strict=True)]
-    grid = [n if step == 1 else -(-known(n) // step) for n, step in zip(wide, steps, strict=True)]
-    sums: dict[tuple[int, ...], Value] = {}
-    for offset, piece in zip(offsets(windows), pieces, strict=True):
-        distance = [at * window.dilation for at, window in zip(offset, windows, strict=True)]
-        rest = tuple(d % step for d, step in zip(distance, steps, strict=True))
-        moved = _moved(piece, [d // step for d, step in zip(distance, steps, strict=True)], grid)
-        sums[rest] = sums[rest] + moved if rest in sums else moved
-    result = _interleaved(sums, steps, grid)
-    for axis, (window, length) in enumerate(zip(windows, lengths, strict=True)):
-        result = take(result, axis + 2, window.before, length)
-    return result
-
-
-def _moved(piece: Value, before: Sequence[int], grid: Sequence[Dim]) -> Value:
-    after = [n - b - have for n, b, have in zip(grid, before, piece.shape[2:], strict=True)]
-    return pad_zeros(piece, [0, 0, *before], [0, 0, *after])
-
-
-def _interleaved(sums: dict[tuple[int, ...], Value], steps: Sequence[int], grid: Sequence[Dim]) -> Value:
-    """The grids by their rests: along each axis the elements of rest 0, 1, …, then those of rest 0 again."""
-    if all(step == 1 for step in steps):
-        return sums[(0,) * len(steps)]
-    some = next(iter(sums.values()))
-    zeros = some * 0 if len(sums) < math.prod(steps) else some
-    grids = [sums.get(rest, zeros) for rest in itertools.product(*(range(step) for step in steps))]
-    stacked = op.Concat(*(op.Unsqueeze(value, [2]) for value in grids), axis=2)
-    apart = reshape(stacked, (*some.shape[:2], *steps, *grid))
-    rank = len(steps)
-    order = [0, 1, *(axis for i in range(rank) for axis in (2 + rank + i, 2 + i))]
-    return reshape(
-        op.Transpose(apart, perm=tuple(order)),
-        (*some.shape[:2], *(n * step for n, step in zip(grid, steps, strict=True))),
-    )
