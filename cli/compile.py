@@ -10,6 +10,7 @@ import rich_click as click
 from .library import spec_argument
 from .output import write_bundle
 from .specs import compile_loaded, load_spec, set_option
+from .tune import compile_tuned
 
 if TYPE_CHECKING:
     from netwright.compiler.bundle import Target
@@ -32,8 +33,13 @@ if TYPE_CHECKING:
     show_default=True,
     help="portable: plain ONNX for any host; ort: may use operators that only ONNX Runtime has.",
 )
+@click.option(
+    "--tune",
+    is_flag=True,
+    help="Measure on this machine which form of each convolution's gradients is the fastest, and compile with those.",
+)
 @set_option
-def command(spec: str, output: Path, target: Target, overrides: tuple[str, ...]) -> None:
+def command(spec: str, output: Path, target: Target, tune: bool, overrides: tuple[str, ...]) -> None:
     """Compile a spec to a bundle: ONNX graphs that predict and train, and a manifest."""
     from netwright.runtime.atomic import make_folder
     from netwright.runtime.errors import UserError
@@ -41,7 +47,7 @@ def command(spec: str, output: Path, target: Target, overrides: tuple[str, ...])
     loaded = load_spec(spec, overrides)
     if output.exists() and not (output.is_dir() and not any(output.iterdir())):
         raise UserError(f"{output}: already exists", "choose another folder, or remove this one")
-    bundle = compile_loaded(loaded, target)
+    bundle = compile_tuned(loaded, target) if tune else compile_loaded(loaded, target)
     make_folder(output.parent)
     write_bundle(bundle, output)
     click.echo(f"{output}: {bundle.parameters:,} parameters; graphs: {', '.join(bundle.graphs)}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import rich_click as click
@@ -11,7 +12,7 @@ import rich_click as click
 from .library import find_spec, library
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from netwright.compiler import Bundle, Spec
     from netwright.compiler.bundle import Target
@@ -59,7 +60,9 @@ def data_schema() -> dict[str, Any]:
     return source_schema()
 
 
-def compile_loaded(loaded: LoadedSpec, target: Target = "portable") -> Bundle:
+def compile_loaded(
+    loaded: LoadedSpec, target: Target = "portable", forms: Mapping[str, str] = MappingProxyType({})
+) -> Bundle:
     """The bundle of a spec. The size of the data is looked up where a learning-rate schedule may depend on it.
 
     Raises:
@@ -78,7 +81,7 @@ def compile_loaded(loaded: LoadedSpec, target: Target = "portable") -> Bundle:
         missing = problem
     try:
         words = fit_vocabularies(loaded.spec, loaded.base)
-        return compile_spec(loaded.spec, target=target, train_rows=rows, vocabularies=words)
+        return compile_spec(loaded.spec, target=target, train_rows=rows, vocabularies=words, forms=forms)
     except SpecError:
         if missing is not None:
             raise missing from None

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from .errors import Diagnostic, Origin, SpecError
 from .ir import OPSET, Graph, Value
+from .ir.choices import Choices, Question, choosing
 from .ir.evaluate import evaluate
 from .ir.value import Array
 from .network import Forward, build_forward, without_batch
@@ -62,6 +63,8 @@ class Bundle:
     target: Target
     built: Graphs
     manifest: Mapping[str, Any]
+    questions: Mapping[str, Question]
+    """The computations that may be built in several forms; `compile_spec(forms=…)` answers them."""
 
     @property
     def graphs(self) -> Mapping[str, Graph]:
@@ -154,14 +157,17 @@ def compile_spec(
     target: Target = "portable",
     train_rows: int | None = None,
     vocabularies: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    forms: Mapping[str, str] = MappingProxyType({}),
 ) -> Bundle:
     """Build every graph of a spec.
 
     `train_rows` is the number of training examples, for schedules that count in epochs; `vocabularies` are the words
-    fitted to the training texts, by layer name. Raises SpecError.
+    fitted to the training texts, by layer name. `forms` are answers to a bundle's `questions`, by their subjects.
+    Raises SpecError.
     """
-    built = build_graphs(spec, _horizon(spec.training, train_rows), PASSES_OF[target], vocabularies)
-    return Bundle(spec, target, built, _manifest(spec, target, built))
+    with choosing(forms) as choices:
+        built = build_graphs(spec, _horizon(spec.training, train_rows), PASSES_OF[target], vocabularies)
+    return Bundle(spec, target, built, _manifest(spec, target, built, choices), choices.questions)
 
 
 def _require_vacant(folder: Path) -> None:
@@ -181,7 +187,7 @@ def _horizon(training: TrainingSettings | None, train_rows: int | None) -> Horiz
     return Horizon(steps, steps * training.epochs)
 
 
-def _manifest(spec: Spec, target: Target, built: Graphs) -> dict[str, Any]:
+def _manifest(spec: Spec, target: Target, built: Graphs, choices: Choices) -> dict[str, Any]:
     from . import __version__
 
     training, data = spec.training, spec.data
@@ -206,6 +212,7 @@ def _manifest(spec: Spec, target: Target, built: Graphs) -> dict[str, Any]:
             {"state": step.state, "statistic": step.statistic, "sums": list(step.outputs), "stage": step.stage}
             for step in built.fitting
         ],
+        "forms": {subject: form for subject, form in choices.answers.items() if subject in choices.questions},
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 BUNDLE_FORMAT = 1
@@ -141,3 +141,4 @@ class Manifest:
     training: TrainingPlan | None = None
     data: dict[str, Any] | None = None
     fitting: tuple[FittingStep, ...] = ()
+    forms: dict[str, str] = field(default_factory=dict)

@@ -12,7 +12,7 @@ from ..errors import BuildError
 from ..initializers import GlorotUniform, Initializer, Zeros
 from ..ir import Dim, Value
 from ..ops import op
-from ..ops.conv_gradients import transposed
+from ..ops.conv_input_gradient import transposed
 from ..ops.windows import Window, attributes_of, known
 from .base import Activation, Layer, LayerContext
 from .checks import static_sizes

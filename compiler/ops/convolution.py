@@ -1,6 +1,6 @@
 """Convolution and transposed convolution over 1, 2, 3, … spatial axes, with groups.
 
-Each is the other's derivative by its input; `conv_gradients` has these and the derivative by the weight.
+Each is the other's derivative by its input: `conv_input_gradient` has these, `conv_weight_gradient` that by the weight.
 """
 
 from __future__ import annotations
@@ -8,7 +8,8 @@ from __future__ import annotations
 import numpy as np
 
 from ..ir import Array, Call, Derivative, Dim, Operator, Sample, TensorType, Value, constant, op, register
-from .conv_gradients import input_gradient, weight_gradient
+from .conv_input_gradient import input_gradient
+from .conv_weight_gradient import weight_gradient
 from .inference import require_float, require_same_dtype
 from .windows import WINDOW_ATTRIBUTES, Window, add_up, attributes_of, cut_out, known, slide, windows_of
 

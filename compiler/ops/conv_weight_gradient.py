@@ -1,0 +1,152 @@
+"""The derivative of a convolution by its weight, in several forms, with the choice among them.
+
+dW[m, c, k] = Σ over images and positions of dy[m]·x[c at k]. No form of it is fastest at every size. All differentiate
+again.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Final
+
+from ..ir import Value, op, product
+from .conv_problem import ConvGradient, Form, solve, turned
+from .shapes import reshape
+from .slicing import take
+from .windows import Window, attributes_of, element, known, offsets, padded
+
+FEWEST_POSITIONS: Final = 64
+"""Of an image: with fewer, patches were faster than shifts at every size tried."""
+FEW_CHANNELS: Final = 4
+
+
+def weight_gradient(x: Value, dy: Value, weight: Value, windows: Sequence[Window], group: int) -> Value:
+    """dW, in the shape of the weight."""
+    problem = ConvGradient(x, dy, weight, tuple(windows), group)
+    return solve("weight gradient", FORMS, default_form(problem), problem)
+
+
+def default_form(p: ConvGradient) -> str:
+    """The form that was fastest for such shapes: docs/adr/0013-convolution.md has the measurements."""
+    if not _known_windows(p):
+        return "exchanged axes"
+    if p.group > 1:
+        return "patches of groups"
+    channels = p.weight.shape[1]
+    if p.strided:
+        few = isinstance(channels, int) and channels <= FEW_CHANNELS
+        return "exchanged axes" if p.elements > 1 and few else "patches"
+    return "shifts" if FORMS["shifts"].fits(p) and _shifts_pay(p) else "patches"
+
+
+def _known_windows(p: ConvGradient) -> bool:
+    return all(isinstance(window.size, int) for window in p.windows)
+
+
+def _rows_to_shift(p: ConvGradient) -> bool:
+    """Whether the kernel reaches along another axis than the last; else shifts are patches."""
+    return any(window.size != 1 for window in p.windows[:-1])
+
+
+def _shifts_pay(p: ConvGradient) -> bool:
+    """Whether shifted copies of dy and x are fewer numbers than the patches, and there are positions enough to share
+    the transposition of the result."""
+    *outer, inner = p.windows
+    filters, channels = known(p.weight.shape[0]), known(p.weight.shape[1])
+    copies = math.prod(known(window.size) for window in outer) * filters + known(inner.size) * channels
+    positions = product(p.counts)
+    enough = not isinstance(positions, int) or positions >= FEWEST_POSITIONS
+    return enough and copies <= p.elements * channels
+
+
+def by_exchanged_axes(p: ConvGradient) -> Value:
+    """Images and channels change places: a convolution of x with dy as its kernel, strides and dilations exchanged.
+
+    Any shape and groups; slow where the kernel is small, as it computes a product only as wide as the kernel.
+    """
+    windows = [
+        Window(count, window.dilation, window.stride, window.before, window.after)
+        for window, count in zip(p.windows, p.counts, strict=True)
+    ]
+    x = _grouped_images(p.x, p.group)
+    dy = op.Transpose(p.dy, perm=(1, 0, *p.spatial))
+    result = op.Conv(x, dy, group=p.group, **attributes_of(windows))
+    for axis, window in enumerate(p.windows):
+        result = take(result, axis + 2, 0, window.size)
+    return op.Transpose(result, perm=(1, 0, *range(2, result.rank)))
+
+
+def _grouped_images(x: Value, group: int) -> Value:
+    """(n, g·c, …) as (c, g·n, …): the images of a group in a row."""
+    if group == 1:
+        return op.Transpose(x, perm=(1, 0, *range(2, x.rank)))
+    images, channels, *size = x.shape
+    split = reshape(x, (images, group, channels // group, *size))
+    turned = op.Transpose(split, perm=(2, 1, 0, *range(3, split.rank)))
+    return reshape(turned, (channels // group, images * group, *size), x)
+
+
+def by_patches(p: ConvGradient) -> Value:
+    """Patches of all images side by side, then one product with dy: dW = dy·patchesᵀ. Without groups.
+
+    x goes to (c, n, *size) once; each element of the window is then one slice, their stack (c, elements, n, *positions)
+    needs no transposition, and neither does the product.
+    """
+    x = op.Transpose(p.padded, perm=(1, 0, *p.spatial))
+    dy = op.Transpose(p.dy, perm=(1, 0, *p.spatial))
+    slices = [op.Unsqueeze(element(x, p.windows, offset, p.counts), [1]) for offset in offsets(p.windows)]
+    patches = slices[0] if len(slices) == 1 else op.Concat(*slices, axis=1)
+    return reshape(op.Gemm(op.Flatten(dy, axis=1), op.Flatten(patches, axis=2), transB=1), p.weight.shape)
+
+
+def by_shifts(p: ConvGradient) -> Value:
+    """Shifted along the last axis x, along the others dy, then one product of both stacks. Without strides and groups.
+
+    dW[m, c, i, j] = Σ dy[m, h − i, w] · x[c, h, w + j]: a kernel of k×k takes k copies of either instead of k² of x,
+    and the product is (k·m)×(k·c) instead of m×(k²·c), a shape that runs faster.
+    """
+    still, (*outer, inner) = Window(1), p.windows
+    across = [*(still for _ in outer), inner]
+    against = [*(turned(window) for window in outer), still]
+    grid = (*p.x.shape[2:-1], p.counts[-1])
+    x = op.Transpose(padded(p.x, across), perm=(1, 0, *p.spatial))
+    dy = op.Transpose(padded(p.dy, against), perm=(1, 0, *p.spatial))
+    columns = [element(x, across, offset, grid) for offset in offsets(across)]
+    rows = [element(dy, against, offset, grid) for offset in reversed(list(offsets(against)))]
+    left, right = (op.Flatten(op.Concat(*parts, axis=0), axis=1) for parts in (rows, columns))
+    result = op.Gemm(left, right, transB=1)
+    filters, channels, *kernel = p.weight.shape
+    apart = reshape(result, (*kernel[:-1], filters, kernel[-1], channels))
+    last = apart.rank - 1
+    return op.Transpose(apart, perm=(last - 2, last, *range(last - 2), last - 1))
+
+
+def by_patches_of_groups(p: ConvGradient) -> Value:
+    """As `by_patches`, a product for each group: dWᵀ = patches·dyᵀ, where a depthwise dy is one column."""
+    group, (filters, depth, *kernel) = p.group, p.weight.shape
+    per_group = known(filters) // group
+    x = _by_group(p.padded, group, known(depth), filters_last=False)
+    slices = [op.Unsqueeze(element(x, p.windows, offset, p.counts), [1]) for offset in offsets(p.windows)]
+    patches = slices[0] if len(slices) == 1 else op.Concat(*slices, axis=1)  # (g, elements, c, n, *positions)
+    images = p.dy.shape[0] * product(p.counts)
+    rows = reshape(patches, (group, p.elements * known(depth), images), p.dy)
+    columns = reshape(_by_group(p.dy, group, per_group, filters_last=True), (group, images, per_group), p.dy)
+    result = reshape(op.MatMul(rows, columns), (group, p.elements, depth, per_group))
+    return reshape(op.Transpose(result, perm=(0, 3, 2, 1)), (filters, depth, *kernel))
+
+
+def _by_group(value: Value, group: int, each: int, *, filters_last: bool) -> Value:
+    """(n, g·c, *size) as (g, c, n, *size) or (g, n, *size, c)."""
+    images, _, *size = value.shape
+    split = reshape(value, (images, group, each, *size))
+    spatial = tuple(range(3, split.rank))
+    return op.Transpose(split, perm=(1, 0, *spatial, 2) if filters_last else (1, 2, 0, *spatial))
+
+
+FORMS: Final[dict[str, Form]] = {
+    "exchanged axes": Form(by_exchanged_axes),
+    "patches": Form(by_patches, lambda p: p.group == 1 and _known_windows(p)),
+    "shifts": Form(by_shifts, lambda p: p.group == 1 and p.sized and p.turnable and _rows_to_shift(p)),
+    "patches of groups": Form(by_patches_of_groups, lambda p: p.group > 1 and p.sized),
+}

@@ -1,0 +1,57 @@
+"""`netwright compile --tune` measures and keeps what was fastest."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from netwright.cli import tune
+from netwright.runtime.bundle import load_bundle
+from support.command_line import Cli
+
+SPEC = """
+netwright: 1
+name: small
+inputs: {image: [1, 6, 6]}
+network:
+  - conv: {filters: 2, kernel_size: 3, padding: same}
+  - flatten
+  - dense: 2
+training: {loss: categorical_cross_entropy, batch_size: 8}
+"""
+
+
+def test_the_fastest_form_is_kept(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[str, int]] = []
+
+    def fake(question: tune.Question, target: str, batch: int) -> dict[str, float]:
+        seen.append((question.subject, batch))
+        return {"patches": 2.0, "exchanged axes": 1.0, "shifts": 3.0}
+
+    monkeypatch.setattr(tune, "measure", fake)
+    (tmp_path / "small.yaml").write_text(SPEC)
+    result = cli("compile", str(tmp_path / "small.yaml"), "--tune", "-o", str(tmp_path / "bundle"))
+    assert result.exit_code == 0, result.stderr
+    ((subject, batch),) = seen
+    assert batch == 8
+    assert "measured on cpu, batch 8, milliseconds" in result.stdout
+    assert "instead of patches" in result.stdout
+    assert "exchanged axes 1.00, patches 2.00, shifts 3.00" in result.stdout
+    assert json.loads((tmp_path / "bundle" / "manifest.json").read_text())["forms"] == {subject: "exchanged axes"}
+    assert load_bundle(tmp_path / "bundle").manifest.forms == {subject: "exchanged axes"}
+
+
+def test_it_measures_for_real(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "small.yaml").write_text(SPEC)
+    result = cli("compile", str(tmp_path / "small.yaml"), "--tune", "-o", str(tmp_path / "bundle"))
+    assert result.exit_code == 0, result.stderr
+    ((subject, form),) = json.loads((tmp_path / "bundle" / "manifest.json").read_text())["forms"].items()
+    assert subject.startswith("weight gradient of convolution: x float32(batch, 1, 6, 6), weight float32(2, 1, 3, 3)")
+    assert form in ("patches", "exchanged axes", "shifts")
+
+
+def test_a_spec_without_choices_says_so(cli: Cli, tmp_path: Path) -> None:
+    result = cli("compile", "xor_mlp", "--tune", "-o", str(tmp_path / "bundle"))
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout.startswith("nothing to choose: no computation of this spec has several forms\n")
