@@ -8,8 +8,8 @@ Layers, losses, gradient rules and optimizers are written for float32 and know n
 `supported`  after differentiation: what the gradient rules made of it in half is put back into float32 where it sums,
              or where ONNX Runtime's CUDA provider has no kernel for the dtype.
 
-The policy is that of `torch.autocast` with one difference: reductions compute in float32 (docs/adr/0012-half-precision.md).
-The tables hold for opset 21; a test compares them with the kernels that ONNX Runtime registers.
+The policy is close to that of `torch.autocast`; docs/adr/0012-half-precision.md says where it differs. The tables hold
+for opset 21; a test compares them with the kernels that ONNX Runtime registers.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ FLOAT16_ONLY: Final = frozenset(
 """Those without a CUDA kernel for bfloat16 in opset 21."""
 
 _MOVES: Final = frozenset({"Flatten", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze"})
-"""What only moves elements: to cast before it or after it is the same, and before keeps products and transposes apart
-by nothing, so that they become one `Gemm`."""
+"""What only moves elements: casting before it is the same as after it, and leaves nothing between a transpose and the
+product that reads it, so that both become one `Gemm`."""
 
 
 def computes_in(op_type: str, dtype: DType) -> bool:
@@ -65,9 +65,9 @@ def computes_in(op_type: str, dtype: DType) -> bool:
 def in_half(values: Sequence[Value], free: Iterable[Value], dtype: DType) -> list[Value]:
     """The same computation with its products in `dtype`, each of the `values` in the dtype that it had.
 
-    free: the graph inputs that are no data: parameters and the random counter. What is made of these alone (a transposed
-    weight, a bias, a mask) has no precision of its own: it is cast to that of what it meets. Features and statistics of
-    the data have float32, and what meets them computes in it.
+    free: the graph inputs that are no data: parameters and the random counter. What is made of these alone (a bias, a
+    transposed weight, a mask) has no precision of its own: it is cast to that of what it meets. Features and statistics
+    of the data have float32, and what meets them computes in it.
     """
     stage = _Forward(free, dtype)
     for node in reachable(values):
@@ -76,7 +76,7 @@ def in_half(values: Sequence[Value], free: Iterable[Value], dtype: DType) -> lis
 
 
 class _Forward:
-    """Original value -> the same in half, in its own dtype, or both. Whatever is missing is cast when it is asked for."""
+    """Original value -> the same in half, in its own dtype, or both. What is missing is cast when it is asked for."""
 
     def __init__(self, free: Iterable[Value], dtype: DType) -> None:
         self.dtype = dtype
@@ -117,7 +117,7 @@ class _Forward:
         return all(value in self.halves or (value in self.free and self._fits(value)) for value in floats)
 
     def _fits(self, value: Value) -> bool:
-        """Whether a constant keeps its digits in half: neither too large (a mask of -1e9) nor too small (an epsilon)."""
+        """Whether a constant keeps its digits in half: neither too large (a mask's -1e9) nor too small (an epsilon)."""
         if value.constant is None or self.dtype is DType.bfloat16:
             return True
         limits = np.finfo(np.float16)

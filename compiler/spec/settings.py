@@ -149,8 +149,8 @@ class EarlyStopping(Described):
 
 @dataclass(frozen=True, kw_only=True)
 class LossScaling(Described):
-    """The loss is multiplied by a factor before it is differentiated, so that no gradient is too small for half precision;
-    the gradients are divided by it again. A step whose gradients are not all finite is skipped, and halves it."""
+    """The loss is multiplied by a factor before it is differentiated, so that no gradient is too small for float16, and
+    the gradients are divided by it. A step whose gradients are not all finite is skipped, and halves the factor."""
 
     shorthand: ClassVar[str | None] = "initial"
     initial: float = spec_field("The first factor.", default=65536.0, minimum=1, maximum=2**40)
@@ -184,8 +184,8 @@ class TrainingSettings(Described):
     batch_size: int = spec_field("Examples in one step.", default=32, minimum=1)
     seed: int = spec_field("Seed of the initial weights, of shuffling and of random masks.", default=0, minimum=0)
     precision: Literal["float32", "float16", "bfloat16"] = spec_field(
-        "What the network computes in while it trains. With `float16` or `bfloat16` products and activations are in half "
-        "precision; parameters, optimizer, losses and sums stay in float32, and so do evaluation and prediction. "
+        "What the network computes in while it trains. With `float16` or `bfloat16` products and activations are in "
+        "half precision; parameters, optimizer, losses and sums stay in float32, and so do evaluation and prediction. "
         "`bfloat16` needs CUDA.",
         default="float32",
     )

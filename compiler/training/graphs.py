@@ -158,7 +158,7 @@ def _training_graphs(
 def _in_precision(
     training: TrainingSettings, learning: Forward, variables: Variables, random_counter: Value
 ) -> Forward:
-    """The network as it computes while it trains. What leaves it, to losses and metrics, has the dtype it always has."""
+    """The network as it computes while it trains. What losses and metrics read of it has the dtype it always has."""
     if training.precision == "float32":
         return learning
     free = [variables.values[name] for name in variables.of_kind("parameter")] + [random_counter]
