@@ -76,11 +76,15 @@ def in_half(values: Sequence[Value], free: Iterable[Value], dtype: DType) -> lis
 
 
 class _Forward:
-    """Original value -> the same in half, in its own dtype, or both. What is missing is cast when it is asked for."""
+    """Original value -> the same in half, in its own dtype, or both. What is missing is cast when it is asked for.
+
+    `computed` are those that were computed in half, not cast to it.
+    """
 
     def __init__(self, free: Iterable[Value], dtype: DType) -> None:
         self.dtype = dtype
         self.free = set(free)
+        self.computed: set[Value] = set()
         self.halves: dict[Value, Value] = {}
         self.wides: dict[Value, Value] = {}
 
@@ -98,7 +102,11 @@ class _Forward:
         inputs = tuple(None if value is None else chosen(value) for value in node.inputs)
         made = node.outputs if inputs == node.inputs else rebuild(node, inputs)
         for old, new in zip(node.outputs, made, strict=True):
-            (self.wides if new.dtype is old.dtype else self.halves)[old] = new
+            if new.dtype is old.dtype:
+                self.wides[old] = new
+            else:
+                self.halves[old] = new
+                self.computed.add(old)
 
     def _follows_nothing(self, node: Node) -> bool:
         """Whether no data is in its outputs: a shape holds none."""
@@ -112,9 +120,9 @@ class _Forward:
             return False
         if node.op_type in PRODUCTS:
             return True
-        if not any(value in self.halves for value in floats) or all(value in self.free for value in floats):
-            return False
-        return all(value in self.halves or (value in self.free and self._fits(value)) for value in floats)
+        fitting = [value for value in floats if value in self.free and self._fits(value)]
+        following = [value for value in floats if value in self.computed]
+        return bool(following) and len(following) + len(fitting) == len(floats)
 
     def _fits(self, value: Value) -> bool:
         """Whether a constant keeps its digits in half: neither too large (a mask's -1e9) nor too small (an epsilon)."""

@@ -11,12 +11,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from netwright.compiler import Bundle
+from netwright.compiler.bundle import Target
 from netwright.compiler.emit import emit
 from netwright.compiler.ir import DType, Graph, Node, Value
 from netwright.compiler.ir.rewrite import rebuild, rewrite
 from netwright.compiler.ops.cast import cast
+from netwright.compiler.spec import load
+from netwright.runtime.data import source_schema
 
-from .bundles import Program, Tensors, next_state
+from .bundles import SPECS, Program, Tensors, compile_without_data, next_state
 
 HALVES = (DType.float16, DType.bfloat16)
 
@@ -49,3 +52,9 @@ def losses(step: Program, state: Tensors, batches: Sequence[Mapping[str, object]
         found.append(float(outputs["loss"]))
         state = next_state(outputs)
     return found, state
+
+
+def half_bundle(name: str, dtype: DType | str, *overrides: str, target: Target = "portable") -> Bundle:
+    """A spec of the model library that trains in a precision."""
+    given = [f"training.precision={dtype}", *overrides]
+    return compile_without_data(load(SPECS[name], data_schema=source_schema(), overrides=given), target)
