@@ -26,7 +26,7 @@ class LossScale:
         self._known = self._skipped(step)
 
     def is_exhausted(self) -> bool:
-        """Whether the last step overflowed even with the least scale: smaller numbers will not help."""
+        """Whether the last step overflowed and the scale has fallen to its least: a smaller one would not help."""
         if not self.used:
             return False
         return self._state.scalar("good_steps") == 0 and self._state.scalar("loss_scale") <= LEAST

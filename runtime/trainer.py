@@ -268,7 +268,9 @@ class Trainer:
             for callback in self.callbacks:
                 callback.on_step(event)
         if results and self.loss_scale.is_exhausted():
-            raise self._not_finite(f"gradients overflow with the least loss scale at step {position.step}", self.batch)
+            raise self._not_finite(
+                f"every step overflows: the loss scale fell to its least by step {position.step}", self.batch
+            )
 
     def _end_epoch(self, rate: float) -> None:
         position = self.position

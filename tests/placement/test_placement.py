@@ -8,9 +8,11 @@ import onnx
 import pytest
 from cuda_checker import CudaChecker, installed_provider
 from netwright.compiler.bundle import Target
+from netwright.compiler.ir import DType
 from onnx import TensorProto, helper
 from standins import needed_functions
 from support.bundles import SPECS, TARGETS, BundleFolder
+from support.half import HALVES, half_bundle
 
 BATCH = 64
 
@@ -27,6 +29,17 @@ def test_every_node_of_the_library_runs_on_cuda(
     assert [item for item in placements if item.error or item.cpu or item.copies] == []
     trained = [item for item in placements if item.model.endswith("step.onnx")]
     assert all(item.cuda > 5 for item in trained), "the nodes of a step must have been counted"
+
+
+@pytest.mark.parametrize("dtype", HALVES, ids=str)
+def test_every_node_runs_on_cuda_in_half_precision(dtype: DType, place: CudaChecker, tmp_path: Path) -> None:
+    for name in ("digits_mlp", "digits_residual", "mnist_mlp"):
+        for target in TARGETS:
+            half_bundle(name, dtype, target=target).write(tmp_path / f"{name}-{target}")
+    models = sorted(tmp_path.rglob("*.onnx"))
+    placements = place(models, batch=BATCH)
+    assert len(placements) == len(models) == 36
+    assert [item for item in placements if item.error or item.cpu or item.copies] == []
 
 
 def takes_text(model: Path) -> bool:

@@ -38,7 +38,7 @@ BATCH = {
     "label": np.array([0, 1, 2, 0, 1, 2]),
 }
 OVERFLOWING = {**BATCH, "x": np.where(BATCH["x"] == BATCH["x"].max(), np.float32(np.inf), BATCH["x"])}
-"""What a layer before may give in float16. The CPU provider computes most in float32, where finite numbers overflow late."""
+"""What a layer before may give in float16; the CPU provider computes most in float32, where numbers overflow late."""
 SCALING = ("loss_scale", "good_steps")
 
 
