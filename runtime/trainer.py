@@ -111,8 +111,8 @@ def _require_kernels(bundle: Bundle, plan: TrainingPlan, device: Device) -> None
     """float16 runs on the CPU, through casts that ONNX Runtime inserts; bfloat16 does not."""
     if plan.precision == "bfloat16" and device.name == "cpu":
         raise EnvironmentProblem(
-            f"{bundle.folder}: it trains in bfloat16, for which ONNX Runtime has kernels on CUDA only",
-            "train on a machine with CUDA, or compile it with --set training.precision=float32",
+            f"'{bundle.manifest.name}' trains in bfloat16, for which ONNX Runtime has kernels on CUDA only",
+            "train on a machine with CUDA, or in another precision with --set training.precision=float32",
         )
 
 

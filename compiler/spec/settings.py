@@ -153,7 +153,7 @@ class LossScaling(Described):
     the gradients are divided by it. A step whose gradients are not all finite is skipped, and halves the factor."""
 
     shorthand: ClassVar[str | None] = "initial"
-    initial: float = spec_field("The first factor.", default=65536.0, minimum=1, maximum=2**40)
+    initial: float = spec_field("The first factor.", default=65536.0, minimum=1, maximum=1e9)
     growth_interval: int = spec_field(
         "Steps in a row without an overflow, after which the factor doubles.", default=2000, minimum=1
     )

@@ -116,8 +116,8 @@ def test_overflow_at_every_step_ends_the_run(tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
         train(folder, run, partitions=data(HUGE), options=TrainOptions(checkpoint_seconds=None))
     assert str(caught.value) == (
-        "every step overflows: the loss scale fell to its least by step 34 (epoch 34): the first value that is not finite "
-        f"is in the gradient of 'hidden/weight' (<text>:6:5: network[1].dense); the last good checkpoint is "
+        "every step overflows: the loss scale fell to its least by step 34 (epoch 34): the first value that is not "
+        f"finite is in the gradient of 'hidden/weight' (<text>:6:5: network[1].dense); the last good checkpoint is "
         f"{run / 'checkpoints/last.safetensors'} (step 33)"
     )
     assert caught.value.hint == (
@@ -131,6 +131,6 @@ def test_bfloat16_is_refused_on_the_cpu_before_anything_is_read_or_written(tmp_p
     folder = bundle(tmp_path / "b", text)
     with pytest.raises(EnvironmentProblem) as caught:
         train(folder, tmp_path / "run", partitions=data(), device="cpu")
-    assert str(caught.value) == f"{folder}: it trains in bfloat16, for which ONNX Runtime has kernels on CUDA only"
-    assert caught.value.hint == "train on a machine with CUDA, or compile it with --set training.precision=float32"
+    assert str(caught.value) == "'small' trains in bfloat16, for which ONNX Runtime has kernels on CUDA only"
+    assert caught.value.hint == "train on a machine with CUDA, or in another precision with --set training.precision=float32"
     assert not (tmp_path / "run").exists()
