@@ -132,5 +132,8 @@ def test_bfloat16_is_refused_on_the_cpu_before_anything_is_read_or_written(tmp_p
     with pytest.raises(EnvironmentProblem) as caught:
         train(folder, tmp_path / "run", partitions=data(), device="cpu")
     assert str(caught.value) == "'small' trains in bfloat16, for which ONNX Runtime has kernels on CUDA only"
-    assert caught.value.hint == "train on a machine with CUDA, or in another precision with --set training.precision=float32"
+    assert (
+        caught.value.hint
+        == "train on a machine with CUDA, or in another precision with --set training.precision=float32"
+    )
     assert not (tmp_path / "run").exists()
