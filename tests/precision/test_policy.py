@@ -7,8 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 from netwright.compiler import Bundle, compile_spec, load_spec_text
+from netwright.compiler.autodiff import gradients
 from netwright.compiler.ir import DType, Graph, Node, Value, constant, graph_input, op, reachable, symbol
+from netwright.compiler.ir.verify import verify
 from netwright.compiler.ops.cast import cast
+from netwright.compiler.ops.scan import scan
 from netwright.compiler.passes import optimize
 from netwright.compiler.precision import in_half, supported
 from support.half import HALVES, half_bundle
@@ -115,6 +118,28 @@ def test_a_product_with_two_small_constants_is_not_regrouped_in_float16() -> Non
     x = graph_input("x", DType.float16, (3,))
     graph = optimize(Graph("g", (x,), {"y": (x * 1e-3) * 1e-3}))
     assert [node.op_type for node in graph.nodes() if node.op_type == "Mul"] == ["Mul", "Mul"]
+
+
+def test_a_loop_is_in_float32_as_a_whole() -> None:
+    """What it captures as well; the products around it are in half."""
+
+    def step(states: list[Value], steps: list[Value]) -> tuple[list[Value], list[Value]]:
+        h = op.Tanh(steps[0] @ W + states[0])
+        return [h], [h]
+
+    time = op.Unsqueeze(X @ W, [0])
+    (last,), _ = scan(step, [X * 0.0], [time])
+    made = rewritten(last @ W)
+    (gradient,) = gradients([op.ReduceSum(made, keepdims=0)], [W])
+    assert gradient is not None
+    graph = Graph("g", (X, W), {"y": made, "g": gradient})
+    verify(graph)
+    loops = [node for node in graph.nodes() if node.op_type == "Scan"]
+    assert len(loops) == 2
+    for loop in loops:
+        assert not any(value.dtype in HALVES for value in (*loop.given_inputs, *loop.outputs))
+    products = [node.outputs[0].dtype for node in graph.nodes() if node.op_type == "MatMul"]
+    assert products.count(DType.float16) >= 4
 
 
 def halves(graph: Graph) -> list[Node]:
