@@ -134,10 +134,9 @@ class _Forward:
 
     def wide(self, value: Value) -> Value:
         """The value in its own dtype."""
-        if value in self.wides or value not in self.halves:
-            return self.wides.get(value, value)
-        self.wides[value] = _cast(self.halves[value], value.dtype)
-        return self.wides[value]
+        if value not in self.wides and value in self.computed:
+            self.wides[value] = _cast(self.halves[value], value.dtype)
+        return self.wides.get(value, value)  # never what was cast to half for another reader
 
     def half(self, value: Value) -> Value:
         """A float32 value in half; any other as it is."""

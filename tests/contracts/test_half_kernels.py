@@ -59,7 +59,7 @@ def test_first_and_second_derivatives_of_every_operator_compute_where_they_can(d
 
 
 @pytest.mark.parametrize("dtype", HALVES, ids=str)
-@pytest.mark.parametrize("name", ["digits_residual", "digits_siamese", "goldberg_tagger", "mean_and_variance"])
+@pytest.mark.parametrize("name", ["digits_cnn", "digits_residual", "digits_siamese", "goldberg_tagger", "mean_and_variance"])
 def test_specs_have_kernels_for_every_node(name: str, dtype: DType) -> None:
     for target in ("portable", "ort"):
         bundle = half_bundle(name, dtype, target=target)
