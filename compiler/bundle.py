@@ -317,6 +317,7 @@ def _training_entry(training: TrainingSettings) -> dict[str, Any]:
         "epochs": training.epochs,
         "batch_size": training.batch_size,
         "seed": training.seed,
+        "precision": training.precision,
         "monitor": training.monitor,
         "restore_best": training.restore_best,
         "early_stopping": None

@@ -112,11 +112,12 @@ class EarlyStopping:
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """What the spec's `training` section says to the host."""
+    """What the spec's `training` section says to the host. `precision`: the dtype the network computes in meanwhile."""
 
     epochs: int
     batch_size: int
     seed: int = 0
+    precision: str = "float32"
     early_stopping: EarlyStopping | None = None
     restore_best: bool = True
     monitor: str = "loss"

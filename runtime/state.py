@@ -63,6 +63,10 @@ class DeviceState:
         """Copies of the state before the last step; before the first one, of the current set."""
         return self._host(self.current ^ 1)
 
+    def scalar(self, name: str) -> float:
+        """A scalar of the current set."""
+        return float(self.sides[self.current][name].numpy())
+
     def _host(self, side: int) -> dict[str, Array]:
         # `numpy` is a view of the buffer on the CPU and a copy on CUDA; the buffer is written two steps later.
         return {name: np.array(value.numpy(), copy=True) for name, value in self.sides[side].items()}

@@ -18,13 +18,14 @@ from .data.plan import Partitions
 from .device import Device, select
 from .diagnosis import find_cause
 from .early_stopping import EarlyStopper
-from .errors import UserError
+from .errors import EnvironmentProblem, UserError
 from .evaluator import Evaluator, Metrics
 from .export import export_weights
 from .fitting import fit
 from .initial_state import initial_state
 from .interrupt import Interrupt
 from .loop import StepLoop, StepResult
+from .loss_scale import LossScale
 from .manifest import TrainingPlan
 from .metrics_file import MetricsFile, forget_after
 from .partitions import bundle_partitions, given_partitions, in_order
@@ -73,12 +74,13 @@ def train(
 
     Raises:
         UserError: something given is wrong; the loss stopped being finite; a checkpoint is of another spec.
-        EnvironmentProblem: no CUDA, no memory, a folder that cannot be written.
+        EnvironmentProblem: no CUDA (which training in bfloat16 needs), no memory, a folder that cannot be written.
         KeyboardInterrupt: Ctrl-C; a checkpoint has been written, and the message says where.
     """
     bundle = bundle if isinstance(bundle, Bundle) else load_bundle(bundle)
     plan = bundle.training_plan()
     chosen = select(device)
+    _require_kernels(bundle, plan, chosen)
     folder = RunFolder(run)
     checkpoint = _checkpoint_to_resume(folder, bundle, seed) if resume else None
     if not resume:
@@ -103,6 +105,15 @@ def train(
     folder.remember_base(base_folder)
     trainer = Trainer(bundle, plan, folder, partitions, checkpoint, chosen, callbacks, options or TrainOptions())
     return trainer.run()
+
+
+def _require_kernels(bundle: Bundle, plan: TrainingPlan, device: Device) -> None:
+    """float16 runs on the CPU, through casts that ONNX Runtime inserts; bfloat16 does not."""
+    if plan.precision == "bfloat16" and device.name == "cpu":
+        raise EnvironmentProblem(
+            f"'{bundle.manifest.name}' trains in bfloat16, for which ONNX Runtime has kernels on CUDA only",
+            "train on a machine with CUDA, or in another precision with --set training.precision=float32",
+        )
 
 
 def _checkpoint_to_resume(folder: RunFolder, bundle: Bundle, seed: int | None) -> Checkpoint:
@@ -170,6 +181,7 @@ class Trainer:
         step_graph = bundle.manifest.graphs["step"]
         advanced = [port.feeds for port in step_graph.outputs if port.feeds is not None]
         self.state = DeviceState(bundle.manifest.state, checkpoint.state, advanced, device)
+        self.loss_scale = LossScale(bundle, self.state)
         self.loop = StepLoop(bundle, self.state, device, read_every=options.read_every, settings=options.session)
         self.evaluator = Evaluator(bundle, self.state, device, settings=options.session)
         shuffle = bool((bundle.manifest.data or {}).get("shuffle", True))
@@ -209,6 +221,7 @@ class Trainer:
         for callback in self.callbacks:
             callback.on_start(event)
         self.clock = time.perf_counter()
+        self.loss_scale.start(self.position.step)
         self._save()  # an unwritable folder is found now, not after an hour
 
     def _epoch(self, interrupt: Interrupt) -> None:
@@ -235,25 +248,36 @@ class Trainer:
         self._end_epoch(rate)
 
     def _absorb(self, results: list[StepResult]) -> None:
-        """Check the losses, add them to the epoch's means, and pass them on."""
+        """Check the losses, add them to the epoch's means, and pass them on.
+
+        With loss scaling a loss that is not finite is that of a step that was skipped, and no part of the means.
+        """
         position = self.position
         for back, result in zip(range(len(results) - 1, -1, -1), results, strict=True):
             step = position.step - back
-            if not math.isfinite(result.loss):
+            if math.isfinite(result.loss):
+                position.rows += result.rows
+                for name, value in (("loss", result.loss), *result.metrics.items()):
+                    position.sums[name] = position.sums.get(name, 0.0) + value * result.rows
+            elif not self.loss_scale.used:
                 batch = self.batch if back == 0 else None
                 raise self._not_finite(f"the loss became {result.loss} at step {step}", batch)
-            position.rows += result.rows
-            for name, value in (("loss", result.loss), *result.metrics.items()):
-                position.sums[name] = position.sums.get(name, 0.0) + value * result.rows
             event = StepDone(
                 position.epoch, position.step_in_epoch - back, step, result.rows, result.loss, result.metrics
             )
             for callback in self.callbacks:
                 callback.on_step(event)
+        if results and self.loss_scale.is_exhausted():
+            raise self._not_finite(
+                f"every step overflows: the loss scale fell to its least by step {position.step}", self.batch
+            )
 
     def _end_epoch(self, rate: float) -> None:
         position = self.position
-        train_metrics: Metrics = {name: total / position.rows for name, total in position.sums.items()}
+        train_metrics = self._means()
+        skipped = self.loss_scale.report(position.step)
+        if skipped:
+            self._notice(f"epoch {position.epoch + 1}: {skipped}")
         validation = self._evaluate(self.partitions.validation) if self.partitions.validation else None
         best = self.stopper.observe(position, validation if validation is not None else train_metrics)
         event = EpochDone(position.epoch, position.step, position.seconds, rate, train_metrics, validation, best)
@@ -269,6 +293,13 @@ class Trainer:
                 if position.best
                 else f"stopped early: {self.stopper.monitor} never was a number"
             )
+
+    def _means(self) -> Metrics:
+        """The means over the steps of the epoch; NaN where all were skipped."""
+        position = self.position
+        ports = self.bundle.manifest.graphs["step"].outputs
+        names = [port.name for port in ports if port.role in ("loss", "metric")]
+        return {name: position.sums[name] / position.rows if position.rows else math.nan for name in names}
 
     def _finish(self) -> Summary:
         """The weights to keep into the state, then everything that is made from them."""
@@ -340,9 +371,10 @@ class Trainer:
             if self.saved_step is not None
             else "there is no checkpoint yet"
         )
+        instead = ", or train with precision: bfloat16 or float32" if self.loss_scale.used else ""
         return UserError(
             f"{what} (epoch {self.position.epoch + 1}): {cause}; {saved}",
-            "lower training.optimizer.learning_rate, or set training.clip_global_norm",
+            f"lower training.optimizer.learning_rate, or set training.clip_global_norm{instead}",
         )
 
     def _count_time(self) -> None:

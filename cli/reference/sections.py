@@ -37,6 +37,9 @@ EXAMPLES: Final[Mapping[str, str]] = {
         "  epochs: 30\n  batch_size: 64\n  metrics: [accuracy]\n  restore_best: true"
     ),
     "training.regularization": "training:\n  loss: squared_error\n  regularization: {l2: 1e-4}",
+    "training.loss_scaling": (
+        "training:\n  loss: squared_error\n  precision: float16\n  loss_scaling: {initial: 1024, growth_interval: 500}"
+    ),
     "training.early_stopping": "training:\n  loss: squared_error\n  early_stopping: {patience: 5, monitor: loss}",
     "data": "data:\n  source: {npz: flowers.npz}\n  split: {validation: 0.1, test: 0.2}\n  columns: {x: petals}",
     "data.split": "data:\n  source: digits\n  split: {validation: 0.1, test: 0.2, stratify: label}",

@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from ..ir import Array, Graph, Node, Value, op
+from ..ir import Array, DType, Graph, Node, Value, op
 from ..ir.rewrite import rewrite
 from ..ops.shapes import permutation
 
@@ -74,8 +74,9 @@ def neutral_element(node: Node, inputs: Inputs) -> Value | None:
 
 
 def regroup_constants(node: Node, inputs: Inputs) -> Value | None:
-    """(x · a) · b = x · (a · b) for constant scalars a and b."""
-    del node
+    """(x · a) · b = x · (a · b) for constant scalars a and b; but a · b may leave the range of float16."""
+    if node.outputs[0].dtype is DType.float16:
+        return None
     for x, b in (_pair(inputs), _pair(inputs)[::-1]):
         inner = _made_by(x, "Mul")
         if _scalar(b) is None or inner is None:

@@ -154,6 +154,10 @@ class _Checker:
             close = closest(monitor, reported)
             hint = f"did you mean '{close}'?" if close else f"add it to training.metrics, or use {_or(reported)}"
             self._add(path, f"there is no metric named {received(monitor)}", hint)
+        precision = self._training.get("precision", "float32")
+        if "loss_scaling" in self._training and precision in ("float32", "bfloat16"):
+            message = f"{precision} needs no loss scaling"
+            self._add(("training", "loss_scaling"), message, "add `precision: float16`, or leave it out", of_key=True)
 
     def _check_reference(self, reference: Reference) -> None:
         """A loss or metric judges a value of the network, or an output."""

@@ -26,7 +26,12 @@ NOWHERE = Origin("", 1, 1, "")
 MAX_REPORTED = 200
 """Mistakes listed from one kind of check; a text with more of them is no spec."""
 
-RESERVED = frozenset(["batch", "loss", "optimizer", "random_counter", "seed", "step", "learning_rate_scale"])
+RESERVED = frozenset(
+    [
+        *("batch", "good_steps", "learning_rate_scale", "loss", "loss_scale", "optimizer"),
+        *("random_counter", "seed", "step"),
+    ]
+)
 """Names of the bundle's own inputs, outputs, state and axis."""
 
 NAME_PATTERN = "^[A-Za-z_][A-Za-z0-9_-]*$"
@@ -143,6 +148,18 @@ class EarlyStopping(Described):
 
 
 @dataclass(frozen=True, kw_only=True)
+class LossScaling(Described):
+    """The loss is multiplied by a factor before it is differentiated, so that no gradient is too small for float16, and
+    the gradients are divided by it. A step whose gradients are not all finite is skipped, and halves the factor."""
+
+    shorthand: ClassVar[str | None] = "initial"
+    initial: float = spec_field("The first factor.", default=65536.0, minimum=1, maximum=1e9)
+    growth_interval: int = spec_field(
+        "Steps in a row without an overflow, after which the factor doubles.", default=2000, minimum=1
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainingSettings(Described):
     """How the network learns. Without this section a spec can only predict."""
 
@@ -166,12 +183,27 @@ class TrainingSettings(Described):
     epochs: int = spec_field("Passes over the training data.", default=10, minimum=1)
     batch_size: int = spec_field("Examples in one step.", default=32, minimum=1)
     seed: int = spec_field("Seed of the initial weights, of shuffling and of random masks.", default=0, minimum=0)
+    precision: Literal["float32", "float16", "bfloat16"] = spec_field(
+        "What the network computes in while it trains. With `float16` or `bfloat16` products and activations are in "
+        "half precision; parameters, optimizer, losses and sums stay in float32, and so do evaluation and prediction. "
+        "`bfloat16` needs CUDA.",
+        default="float32",
+    )
+    loss_scaling: LossScaling = spec_field(
+        "How the loss is scaled. Only for `precision: float16`, where it always is.",
+        default_factory=lambda: LossScaling(),
+    )
     metrics: tuple[MetricEntry, ...] = spec_field(
         "Numbers to report besides the loss.", default=(), schema={"type": "array", "items": {"$ref": "#/$defs/metric"}}
     )
     early_stopping: EarlyStopping | None = spec_field("Stop when nothing improves.", default=None)
     restore_best: bool = spec_field("End with the weights of the best epoch instead of the last.", default=False)
     origin: Origin = dataclasses.field(default=NOWHERE, compare=False)
+
+    @property
+    def scaling(self) -> LossScaling | None:
+        """How the loss is scaled, if it is: bfloat16 has the range of float32 and needs none."""
+        return self.loss_scaling if self.precision == "float16" else None
 
     @property
     def monitor(self) -> str:

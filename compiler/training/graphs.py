@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from .. import random
@@ -14,6 +14,7 @@ from ..ir import DType, Graph, Value, graph_input, scope
 from ..network import Forward, build_forward, stream
 from ..ops.cast import cast
 from ..passes import PASSES, Pass, optimize
+from ..precision import in_half, supported
 from ..schedules.base import Horizon
 from ..spec.model import Spec
 from ..spec.settings import TrainingSettings
@@ -21,6 +22,7 @@ from ..state import State
 from ..variables import Variables
 from .fitting import FittingStep, build_fitting
 from .objective import Objective, Target, batch_size_of, build_objective, declare_targets
+from .scaling import Scaling, all_finite, declare_scaling, hold, next_scaling, unscaled
 from .update import RANDOM_COUNTER, build_update, declare_counters, declare_slots
 
 SEED = "seed"
@@ -99,24 +101,34 @@ def _training_graphs(
 
     evaluated = build_objective(spec, training, forward, targets, regularized)
     counters = declare_counters(variables)
+    scaling = declare_scaling(training.scaling, variables)
     learning = build_forward(
         spec, variables, random_counter=counters.random_counter, vocabularies=vocabularies, prepared=True
     )
+    learning = _in_precision(training, learning, variables, counters.random_counter)
     objective = build_objective(spec, training, learning, targets, regularized)
-    by_parameter = _gradients(objective.descended, {state.name: variables.values[state.name] for state in trained})
+    parameters = {state.name: variables.values[state.name] for state in trained}
+    by_parameter = _gradients(objective.descended, parameters, scaling, training.precision)
+    if scaling is not None:
+        by_parameter = unscaled(by_parameter, objective.loss, scaling)
     declare_slots(training, [variables.declared[name] for name in by_parameter], variables)
-
-    following = dict(variables.values)
-    following.update(learning.statistics)
-    following.update(build_update(spec, training, by_parameter, variables, counters, horizon))
-
     given = {name: graph_input(f"{name}.gradient", value.dtype, value.shape) for name, value in by_parameter.items()}
-    applied = {name: value for name, value in variables.values.items() if name not in learning.statistics}
-    applied.update(build_update(spec, training, given, variables, counters, horizon))
+
+    statistics = learning.statistics
+    updated = build_update(spec, training, by_parameter, variables, counters, horizon)
+    applied = build_update(spec, training, given, variables, counters, horizon)
+    if scaling is not None:
+        finite = all_finite(by_parameter)
+        statistics = hold(statistics, variables, finite)
+        updated = hold(updated, variables, finite) | next_scaling(scaling, finite)
+        finite = all_finite(given)
+        applied = hold(applied, variables, finite) | next_scaling(scaling, finite)
+    following = {**variables.values, **statistics, **updated}
+    applied = {name: value for name, value in variables.values.items() if name not in statistics} | applied
 
     evaluated_batch = [*forward.features.values(), *(target.value for target in targets.values())]
     learning_batch = [*learning.features.values(), *(target.value for target in targets.values())]
-    counter_inputs = [counters.step, counters.random_counter]
+    counter_inputs = [counters.step, counters.random_counter, *([scaling.scale] if scaling is not None else [])]
     built = {
         "init": build_init(spec, variables),
         "step": Graph(
@@ -131,7 +143,7 @@ def _training_graphs(
             {
                 "loss": objective.loss,
                 **{f"{name}.gradient": value for name, value in by_parameter.items()},
-                **_next(learning.statistics),
+                **_next(statistics),
             },
         ),
         "apply": Graph(
@@ -141,6 +153,22 @@ def _training_graphs(
         ),
     }
     return built, evaluated
+
+
+def _in_precision(
+    training: TrainingSettings, learning: Forward, variables: Variables, random_counter: Value
+) -> Forward:
+    """The network as it computes while it trains. What losses and metrics read of it has the dtype it always has."""
+    if training.precision == "float32":
+        return learning
+    free = [variables.values[name] for name in variables.of_kind("parameter")] + [random_counter]
+    named = {**learning.values, **learning.statistics}
+    made = dict(zip(named.values(), in_half(list(named.values()), free, DType(training.precision)), strict=True))
+    return replace(
+        learning,
+        values={name: made[value] for name, value in learning.values.items()},
+        statistics={name: made[value] for name, value in learning.statistics.items()},
+    )
 
 
 def _add_fitting(
@@ -175,10 +203,13 @@ def _optimized(spec: Spec, graphs: Mapping[str, Graph], passes: Sequence[Pass]) 
         raise SpecError([Diagnostic(spec.origin_of(("network",)), error.message, error.hint)]) from None
 
 
-def _gradients(loss: Value, parameters: Mapping[str, Value]) -> dict[str, Value]:
-    """The gradient of every parameter that the loss depends on; the others stay as they are."""
-    found = gradients([loss], list(parameters.values()))
-    return {name: gradient for name, gradient in zip(parameters, found, strict=True) if gradient is not None}
+def _gradients(
+    loss: Value, parameters: Mapping[str, Value], scaling: Scaling | None, precision: str
+) -> dict[str, Value]:
+    """The gradient, times the loss scale, of every parameter that the loss depends on; the others stay as they are."""
+    found = gradients([loss], list(parameters.values()), None if scaling is None else [scaling.scale])
+    made = {name: gradient for name, gradient in zip(parameters, found, strict=True) if gradient is not None}
+    return made if precision == "float32" else supported(made, DType(precision))
 
 
 def _next(values: Mapping[str, Value]) -> dict[str, Value]:

@@ -8,9 +8,12 @@ import onnx
 import pytest
 from cuda_checker import CudaChecker, installed_provider
 from netwright.compiler.bundle import Target
+from netwright.compiler.emit import emit
+from netwright.compiler.ir import DType
 from onnx import TensorProto, helper
 from standins import needed_functions
 from support.bundles import SPECS, TARGETS, BundleFolder
+from support.half import HALVES, half_bundle
 
 BATCH = 64
 
@@ -27,6 +30,19 @@ def test_every_node_of_the_library_runs_on_cuda(
     assert [item for item in placements if item.error or item.cpu or item.copies] == []
     trained = [item for item in placements if item.model.endswith("step.onnx")]
     assert all(item.cuda > 5 for item in trained), "the nodes of a step must have been counted"
+
+
+@pytest.mark.parametrize("dtype", HALVES, ids=str)
+def test_every_node_runs_on_cuda_in_half_precision(dtype: DType, place: CudaChecker, tmp_path: Path) -> None:
+    for name in ("digits_mlp", "digits_residual", "mnist_mlp", "digits_cnn"):
+        for target in TARGETS:
+            bundle = half_bundle(name, dtype, target=target)
+            for graph in ("step", "gradients"):  # the others are those of float32
+                (tmp_path / f"{name}-{target}-{graph}.onnx").write_bytes(emit(bundle.graphs[graph]).SerializeToString())
+    placements = place(sorted(tmp_path.glob("*.onnx")), batch=BATCH)
+    assert len(placements) == 16
+    assert all(item.cuda > 5 for item in placements)
+    assert [item for item in placements if item.error or item.cpu or item.copies] == []
 
 
 def takes_text(model: Path) -> bool:
