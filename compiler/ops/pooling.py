@@ -12,7 +12,21 @@ from typing import Any
 
 import numpy as np
 
-from ..ir import REQUIRED, Array, Call, Derivative, DType, Operator, Sample, TensorType, Value, constant, op, product, register
+from ..ir import (
+    REQUIRED,
+    Array,
+    Call,
+    Derivative,
+    DType,
+    Operator,
+    Sample,
+    TensorType,
+    Value,
+    constant,
+    op,
+    product,
+    register,
+)
 from .inference import require_float
 from .pooling_gradients import average_pool_gradient, max_pool_gradient, shares
 from .reduction import count
