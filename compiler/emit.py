@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any, Final
 
 import numpy as np
@@ -10,7 +10,7 @@ import onnx
 from onnx import helper, numpy_helper
 
 from .errors import InternalError
-from .ir import OPSET, DType, Graph, Node, SymbolicDim, Value
+from .ir import OPSET, DType, Graph, Node, SymbolicDim, Value, find
 from .ir.names import assign_names, unique_names
 from .ir.value import Array, Attribute
 
@@ -61,13 +61,14 @@ def _graph(graph: Graph, weights: Mapping[str, Array], names: Mapping[Value, str
 
 def _add_nodes(proto: onnx.GraphProto, graph: Graph, names: Mapping[Value, str], visible: frozenset[Value]) -> None:
     """The nodes and constants of a graph; those `visible` are constants that a graph around this one has already."""
+    read = {value for node in graph.nodes() for value in node.given_inputs}.union(graph.outputs.values())
     constants = [node.outputs[0] for node in graph.nodes() if node.op_type == "Constant"]
     for value in constants:
         if value not in visible:
             proto.initializer.append(numpy_helper.from_array(_array(value), names[value]))
     for node in graph.nodes():
         if node.op_type != "Constant":
-            proto.node.append(_node(node, names, visible.union(constants)))
+            proto.node.append(_node(node, names, visible.union(constants), read))
 
 
 def _body(
@@ -92,14 +93,14 @@ def _body(
     return proto
 
 
-def _node(node: Node, names: Mapping[Value, str], visible: frozenset[Value]) -> onnx.NodeProto:
+def _node(node: Node, names: Mapping[Value, str], visible: frozenset[Value], read: Set[Value]) -> onnx.NodeProto:
     # Bodies name their captured values as the node names its trailing inputs; those are no inputs in ONNX.
     captured = {name: _captured(node, body) for name, body in node.attributes.items() if isinstance(body, Graph)}
     count = len(node.inputs) - max((len(values) for values in captured.values()), default=0)
     proto = helper.make_node(
         node.op_type,
         ["" if value is None else names[value] for value in node.inputs[:count]],
-        [names[output] for output in node.outputs],
+        [names[output] for output in _wanted(node, read)],
         name=names[node.outputs[0]],
         domain=node.domain,
     )
@@ -111,6 +112,15 @@ def _node(node: Node, names: Mapping[Value, str], visible: frozenset[Value]) -> 
         else:
             proto.attribute.append(_attribute(name, attribute))
     return proto
+
+
+def _wanted(node: Node, read: Set[Value]) -> tuple[Value, ...]:
+    """The outputs without the last ones that are optional and not read: kernels are often faster without."""
+    outputs = node.outputs
+    for _ in range(find(node.op_type, node.domain).optional_outputs):
+        if outputs[-1] not in read:
+            outputs = outputs[:-1]
+    return outputs
 
 
 def _captured(node: Node, body: Graph) -> dict[Value, Value]:

@@ -145,6 +145,7 @@ class Operator:
     samples    cases for the contract tests; at least one
     attributes names with defaults (None: absent unless given), REQUIRED for those without
     host_only  ONNX Runtime has it on the CPU alone: it may stand in `inference` and `prepare`, not where training is
+    optional_outputs  how many of the last outputs are left out of the model where nobody reads them
     """
 
     name: str
@@ -155,6 +156,7 @@ class Operator:
     attributes: Mapping[str, Any] = field(default_factory=dict)
     domain: str = ""
     host_only: bool = False
+    optional_outputs: int = 0
 
     def gradient(self, index: int) -> Rule | NotDifferentiable:
         return self.gradients[min(index, len(self.gradients) - 1)]

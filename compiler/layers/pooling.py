@@ -10,6 +10,7 @@ from netwright.schema import spec_field
 
 from ..ir import Value
 from ..ops import op
+from ..ops.pooling_gradients import max_pool
 from ..ops.shapes import reshape
 from ..ops.windows import Window, attributes_of, known, padded
 from .base import Layer, LayerContext
@@ -54,7 +55,7 @@ network:
         (x,) = inputs
         stride = self.kernel_size if self.stride is None else self.stride
         layout = windows(x, self.kernel_size, stride, self.dilation, self.padding)
-        return op.MaxPool(x, kernel_shape=_kernel(layout), **attributes_of(layout))
+        return max_pool(x, layout)
 
 
 @Layer.registry.register("average_pool")

@@ -9,7 +9,7 @@ import numpy as np
 from netwright.schema import spec_field
 
 from ..errors import BuildError
-from ..ir import Value, constant
+from ..ir import Value, constant, is_static
 from ..ops import op
 from ..ops.resizing import repeated
 from ..ops.shapes import reshape
@@ -42,7 +42,17 @@ network:
         del context
         (x,) = inputs
         scales = an_axis_each(self.scale, x, "scale")
-        return repeated(x, scales) if self.method == "nearest" else _interpolated(x, scales)
+        if self.method == "bilinear":
+            return _interpolated(x, scales)
+        return repeated(x, scales) if is_static(x.shape[2:]) else _expanded(x, scales)
+
+
+def _expanded(x: Value, scales: tuple[int, ...]) -> Value:
+    """As `repeated`, along axes of any length: each gets one of its own for the repetitions, and is merged with it."""
+    apart = op.Unsqueeze(x, [3 + 2 * axis for axis in range(len(scales))])
+    spread = op.Expand(apart, [1, 1, *(times for scale in scales for times in (1, scale))])
+    merged = (n * scale for n, scale in zip(x.shape[2:], scales, strict=True))
+    return reshape(spread, (*x.shape[:2], *merged), x)
 
 
 def _interpolated(x: Value, scales: tuple[int, ...]) -> Value:

@@ -7,12 +7,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import reduce
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from ..ir import REQUIRED, Array, Call, Derivative, Operator, Sample, TensorType, Value, constant, op, product, register
+from ..ir import (
+    REQUIRED,
+    Array,
+    Call,
+    Derivative,
+    DType,
+    Operator,
+    Sample,
+    TensorType,
+    Value,
+    constant,
+    op,
+    product,
+    register,
+)
 from .inference import require_float
 from .pooling_gradients import average_pool_gradient, max_pool_gradient, shares
 from .reduction import count
@@ -42,7 +56,8 @@ def _infer_max_pool(call: Call) -> list[TensorType]:
     if call.attribute("storage_order"):
         raise call.error("storage_order=1 is not supported")
     x = call[0]
-    return [TensorType(x.dtype, (*x.shape[:2], *slide(call, _pool_windows(call))))]
+    shape = (*x.shape[:2], *slide(call, _pool_windows(call)))
+    return [TensorType(x.dtype, shape), TensorType(DType.int64, shape)]
 
 
 def _infer_average_pool(call: Call) -> list[TensorType]:
@@ -59,6 +74,10 @@ def _windows(d: Derivative) -> tuple[Window, ...]:
     return _pool_windows(Call(d.node.op_type, d.inputs, {**dict.fromkeys(WINDOW_ATTRIBUTES), **d.node.attributes}))
 
 
+def _max_pool_by_x(d: Derivative) -> Value:
+    return max_pool_gradient(d.x, d.y, d.node.outputs[1], d.dy, _windows(d))
+
+
 def _average_pool_by_x(d: Derivative) -> Value:
     return average_pool_gradient(d.dy, _windows(d), d.x, bool(d.attribute("count_include_pad")))
 
@@ -67,9 +86,14 @@ def _numpy_windows(x: Array, attributes: dict[str, Any]) -> tuple[Window, ...]:
     return _pool_windows(Call("pooling", (constant(x),), {**_POOL_ATTRIBUTES, **attributes}))
 
 
-def _evaluate_max_pool(x: Array, storage_order: int = 0, **attributes: Any) -> Array:
+def _evaluate_max_pool(x: Array, storage_order: int = 0, **attributes: Any) -> tuple[Array, Array]:
+    """The maxima, and where the first of each window is in x flattened."""
     del storage_order
-    return reduce(np.maximum, cut_out(x, _numpy_windows(x, attributes), -math.inf))
+    windows = _numpy_windows(x, attributes)
+    candidates = np.stack(cut_out(x, windows, -math.inf))
+    places = np.stack(cut_out(np.arange(x.size).reshape(x.shape), windows))
+    first = candidates.argmax(0)[None]
+    return np.take_along_axis(candidates, first, 0)[0], np.take_along_axis(places, first, 0)[0]
 
 
 def _evaluate_average_pool(x: Array, count_include_pad: int = 0, **attributes: Any) -> Array:
@@ -112,9 +136,9 @@ _X = _distinct(2, 3, 5, 4)
 _LINE = _distinct(2, 3, 7)
 
 
-def _window_samples() -> list[Sample]:
+def _window_samples(outputs: int = 1) -> list[Sample]:
     """What maximum and average have in common."""
-    return [
+    samples = [
         Sample((_X,), {"kernel_shape": (2, 2), "strides": (2, 2)}, name="disjoint"),
         Sample((_X,), {"kernel_shape": (3, 2)}, name="overlapping"),
         Sample((_X,), {"kernel_shape": (3, 2), "strides": (2, 3), "pads": (1, 0, 2, 1)}, name="asymmetric pads"),
@@ -123,18 +147,21 @@ def _window_samples() -> list[Sample]:
         Sample((_LINE,), {"kernel_shape": (3,), "strides": (2,), "pads": (1, 1)}, name="one axis"),
         Sample((_distinct(1, 2, 3, 4, 2),), {"kernel_shape": (2, 2, 1), "strides": (1, 2, 1)}, name="three axes"),
     ]
+    return [replace(sample, outputs=outputs) for sample in samples]
 
 
 register(
     Operator(
         "MaxPool",
         infer=_infer_max_pool,
-        gradients=(lambda d: max_pool_gradient(d.x, d.y, d.dy, _windows(d)),),
+        gradients=(_max_pool_by_x,),
         evaluate=_evaluate_max_pool,
         attributes={**_POOL_ATTRIBUTES, "storage_order": 0},
+        optional_outputs=1,
         samples=lambda: [
-            *_window_samples(),
-            Sample((_X,), {"kernel_shape": (2, 2), "dilations": (2, 1), "strides": (1, 2)}, name="dilated"),
+            *_window_samples(outputs=2),
+            Sample((_X,), {"kernel_shape": (2, 2), "dilations": (2, 1), "strides": (1, 2)}, name="dilated", outputs=2),
+            Sample((_X,), {"kernel_shape": (1, 2), "strides": (1, 2)}, name="disjoint along one axis", outputs=2),
         ],
     )
 )

@@ -181,7 +181,7 @@ def cut_out(x: Array, windows: Sequence[Window], fill: float = 0.0) -> list[Arra
     """For each element of the window, its value at every position (numpy)."""
     first = x.ndim - len(windows)
     widths = [(0, 0)] * first + [(window.before, window.after) for window in windows]
-    wide = np.pad(x, widths, constant_values=fill)
+    wide = np.pad(x, widths, constant_values=x.dtype.type(fill))
     counts = [known(window.positions(n)) for window, n in zip(windows, x.shape[first:], strict=True)]
     return [wide[_places(wide, windows, offset, counts)] for offset in offsets(windows)]
 

@@ -41,6 +41,7 @@ REFERENCE_LACKS: Final = {
     "Gelu": "is expanded to Erf",
     "GlobalMaxPool": "knows two spatial axes only",
     "GatherElements": "refuses indices that cover fewer columns than the data",
+    "MaxPool": "has no indices where the strides are 1, and none in padded images of three axes",
     "OneHot": "refuses a depth of shape (1,)",
     "LRN": "takes the number of examples for that of channels",
     "StringNormalizer": "changes the locale of the whole process",

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from netwright.compiler.errors import BuildError
 from netwright.compiler.ir import DType, graph_input, symbol
-from netwright.compiler.ops import op
+from netwright.compiler.ops import apply, op
 
 BATCH, TIME = symbol("batch"), symbol("time")
 X = graph_input("x", DType.float32, (BATCH, 4, 6, 5))
@@ -104,31 +104,31 @@ REFUSALS: dict[str, tuple[Callable[[], object], str]] = {
         "ConvTranspose: pads of 3 and 3 leave nothing of an axis of 6",
     ),
     "pool, rank": (
-        lambda: op.MaxPool(FLAT, kernel_shape=(2,)),
+        lambda: apply("MaxPool", FLAT, kernel_shape=(2,)),
         "MaxPool: needs an input (batch, channels, size, …), received float32(batch, 4)",
     ),
     "pool, dtype": (
-        lambda: op.MaxPool(WHOLE, kernel_shape=(2, 2)),
+        lambda: apply("MaxPool", WHOLE, kernel_shape=(2, 2)),
         "MaxPool: needs a floating-point input, received int64(batch, 4, 6, 5)",
     ),
     "pool, axes": (
-        lambda: op.MaxPool(X, kernel_shape=(2,)),
+        lambda: apply("MaxPool", X, kernel_shape=(2,)),
         "MaxPool: a kernel of 1 axes does not fit float32(batch, 4, 6, 5) with its 2 spatial axes",
     ),
     "pool, size": (
-        lambda: op.MaxPool(X, kernel_shape=(0, 2)),
+        lambda: apply("MaxPool", X, kernel_shape=(0, 2)),
         "MaxPool: kernel_shape must be numbers from 1 on, received [0, 2]",
     ),
     "pool, padding alone": (
-        lambda: op.MaxPool(X, kernel_shape=(2, 2), pads=(2, 0, 0, 0)),
+        lambda: apply("MaxPool", X, kernel_shape=(2, 2), pads=(2, 0, 0, 0)),
         "MaxPool: a padding of 2 makes windows of padding alone",
     ),
     "pool, ceil_mode": (
-        lambda: op.MaxPool(X, kernel_shape=(2, 2), ceil_mode=1),
+        lambda: apply("MaxPool", X, kernel_shape=(2, 2), ceil_mode=1),
         "MaxPool: ceil_mode=1 is not supported",
     ),
     "pool, storage_order": (
-        lambda: op.MaxPool(X, kernel_shape=(2, 2), storage_order=1),
+        lambda: apply("MaxPool", X, kernel_shape=(2, 2), storage_order=1),
         "MaxPool: storage_order=1 is not supported",
     ),
     "pool, dilations": (
@@ -142,6 +142,26 @@ REFUSALS: dict[str, tuple[Callable[[], object], str]] = {
     "global pool, rank": (
         lambda: op.GlobalMaxPool(FLAT),
         "GlobalMaxPool: needs an input (batch, channels, size, …), received float32(batch, 4)",
+    ),
+    "resize, unknown": (
+        lambda: op.Resize(X, None, None, graph_input("n", DType.int64, (2,)), axes=(2, 3)),
+        "Resize: the sizes are not known when compiling",
+    ),
+    "resize, scales": (
+        lambda: op.Resize(X, None, B, axes=(2, 3)),
+        "Resize: takes sizes, no region of interest and no scales",
+    ),
+    "resize, mode": (
+        lambda: op.Resize(X, None, None, [12, 10], axes=(2, 3), mode="linear"),
+        "Resize: mode must be nearest, received linear",
+    ),
+    "resize, smaller": (
+        lambda: op.Resize(X, None, None, [9, 10], axes=(2, 3)),
+        "Resize: takes multiples of known sizes after axis 1 of float32(batch, 4, 6, 5), received 9 for axis 2",
+    ),
+    "resize, first axis": (
+        lambda: op.Resize(FOUR, None, None, [8], axes=(0,)),
+        "Resize: takes multiples of known sizes after axis 1 of float32(4), received 8 for axis 0",
     ),
     "lrn, rank": (
         lambda: op.LRN(SEQUENCE, size=3),
