@@ -111,6 +111,24 @@ class EarlyStopping:
 
 
 @dataclass(frozen=True)
+class CudaOptions:
+    """What the CUDA provider is told, and how its path runs; docs/cuda.md says what each means. `memory_limit`: bytes."""
+
+    tf32: bool = True
+    graph: bool = False
+    memory_limit: int | None = None
+    read_every: int = 16
+
+
+@dataclass(frozen=True)
+class DevicePlan:
+    """The device the spec asks for: auto, cpu or cuda, and the options it takes if it is CUDA."""
+
+    name: str = "auto"
+    cuda: CudaOptions = CudaOptions()
+
+
+@dataclass(frozen=True)
 class TrainingPlan:
     """What the spec's `training` section says to the host."""
 
@@ -120,6 +138,7 @@ class TrainingPlan:
     early_stopping: EarlyStopping | None = None
     restore_best: bool = True
     monitor: str = "loss"
+    device: DevicePlan = DevicePlan()
 
 
 @dataclass(frozen=True)

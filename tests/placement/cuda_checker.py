@@ -27,6 +27,8 @@ class Placement:
     cuda: int = 0
     cpu: Sequence[str] = ()
     copies: Sequence[str] = ()
+    capture: str | None = None
+    """Why it cannot be recorded as a CUDA graph; None where it can."""
 
 
 class CudaChecker:
