@@ -1,8 +1,8 @@
 """Whether a graph can be recorded as a CUDA graph, told from the IR alone.
 
-ONNX Runtime refuses to record a session with a node that holds a graph of its own (`If`, `Loop`, `Scan`), and one with
-copies between the CPU and the GPU (`InferenceSession::Initialize` in its source). netwright asks for a little more, that
-no node at all runs on the CPU. Every operator of `compiler/ops/` but those marked `host_only` has CUDA kernels for what
+ONNX Runtime refuses to record a session with a node that holds a graph of its own (`If`, `Loop`, `Scan`), and one
+with copies between the CPU and the GPU (`InferenceSession::Initialize` in its source). netwright asks for a little
+more, that no node at all runs on the CPU. Every operator of `compiler/ops/` but those marked `host_only` has CUDA kernels for what
 the compiler gives it, and with all sizes known shape arithmetic folds away; so three things can prevent a recording.
 The placement tests hold this rule to what the real provider accepts.
 """
@@ -42,7 +42,9 @@ def _of_inputs(graph: Graph) -> Iterator[CaptureObstacle]:
             yield CaptureObstacle(f"the input '{value.name}' is text, which is not on a GPU", value.origin)
         symbols = {name for dim in value.shape if not isinstance(dim, int) for name in dim.symbols} - BATCH
         for name in sorted(symbols):
-            reason = f"the axis '{name}' of '{value.name}' has another size in each batch, and a recording has fixed ones"
+            reason = (
+                f"the axis '{name}' of '{value.name}' has another size in each batch, and a recording has fixed ones"
+            )
             yield CaptureObstacle(reason, value.origin)
 
 

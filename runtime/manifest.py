@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 BUNDLE_FORMAT = 1
@@ -112,7 +112,7 @@ class EarlyStopping:
 
 @dataclass(frozen=True)
 class CudaOptions:
-    """What the CUDA provider is told, and how its path runs; docs/cuda.md says what each means. `memory_limit`: bytes."""
+    """What the CUDA provider is told, and how its path runs; the reference says what each means. Limit in bytes."""
 
     tf32: bool = True
     graph: bool = False
@@ -125,7 +125,7 @@ class DevicePlan:
     """The device the spec asks for: auto, cpu or cuda, and the options it takes if it is CUDA."""
 
     name: str = "auto"
-    cuda: CudaOptions = CudaOptions()
+    cuda: CudaOptions = field(default_factory=CudaOptions)
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ class TrainingPlan:
     early_stopping: EarlyStopping | None = None
     restore_best: bool = True
     monitor: str = "loss"
-    device: DevicePlan = DevicePlan()
+    device: DevicePlan = field(default_factory=DevicePlan)
 
 
 @dataclass(frozen=True)
