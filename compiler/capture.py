@@ -2,9 +2,11 @@
 
 ONNX Runtime refuses to record a session with a node that holds a graph of its own (`If`, `Loop`, `Scan`), and one
 with copies between the CPU and the GPU (`InferenceSession::Initialize` in its source). netwright asks for a little
-more, that no node at all runs on the CPU. Every operator of `compiler/ops/` but those marked `host_only` has CUDA kernels for what
-the compiler gives it, and with all sizes known shape arithmetic folds away; so three things can prevent a recording.
-The placement tests hold this rule to what the real provider accepts.
+more: no node at all runs on the CPU, and every size is known once the batch axis is fixed.
+
+Every operator of `compiler/ops/` but those marked `host_only` has CUDA kernels for what the compiler gives it, and
+with all sizes known shape arithmetic folds away; so three things can prevent a recording. The placement tests hold
+this rule to what the real provider accepts.
 """
 
 from __future__ import annotations

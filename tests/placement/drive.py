@@ -1,4 +1,4 @@
-"""Train on the real CUDA provider over the stand-ins: `drive.py BUNDLE STEPS`, one JSON line of counts out.
+"""Train on the real CUDA provider over the stand-ins: `drive.py BUNDLE STEPS [careless]`, one JSON line of counts out.
 
 Run with the stand-ins in LD_LIBRARY_PATH. Kernels compute nothing, so losses mean nothing; everything else of the CUDA
 path is what a GPU would see: which buffers are copied into, what is recorded, what is replayed, and whether anything is
@@ -31,8 +31,8 @@ def counts() -> dict[str, int]:
     return {name: getattr(found, name) for name in NAMES}
 
 
-def main(folder: Path, steps: int) -> None:
-    """STEPS full batches and a smaller one."""
+def main(folder: Path, steps: int, *, careless: bool = False) -> None:
+    """STEPS full batches and a smaller one; `careless`: while something else is being recorded."""
     bundle = load_bundle(folder)
     size = bundle.training_plan().batch_size
     device = dataclasses.replace(CUDA, cuda=CudaOptions(graph=True, read_every=4))
@@ -40,6 +40,8 @@ def main(folder: Path, steps: int) -> None:
     ports = [port for port in bundle.manifest.graphs["step"].inputs if port.role in ("feature", "target")]
     rows = [size] * steps + [size // 2]
     batches = [{p.name: np.zeros((n, *p.shape[1:]), p.dtype) for p in ports} for n in rows]
+    if careless:
+        ctypes.CDLL("libcudart.so.13").cudaStreamBeginCapture(None, 0)
     before = counts()
     read = [result for batch in loop.feed(batches) for result in loop.step(batch)] + loop.read()
     after = counts()
@@ -48,4 +50,4 @@ def main(folder: Path, steps: int) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    main(Path(sys.argv[1]), int(sys.argv[2]), careless=sys.argv[3:] == ["careless"])
