@@ -14,7 +14,6 @@ import functools
 import io
 import sys
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from .errors import EnvironmentProblem, UserError
 from .manifest import CudaOptions, DevicePlan
@@ -28,6 +27,7 @@ INSTALL_GPU_WHEEL = (
     "install it with: pip uninstall onnxruntime; pip install onnxruntime-gpu[cuda,cudnn]; "
     "or train on the CPU with --device cpu"
 )
+INSTALL_AGAIN = "install ONNX Runtime again: pip install --force-reinstall --no-deps onnxruntime-gpu (or onnxruntime)"
 INSTALL_DRIVER = "install the NVIDIA driver (see nvidia.com/drivers; `nvidia-smi` must list a GPU); or use --device cpu"
 
 # y = x · [[0, 1], [2, 3]], opset 21: 107 bytes of ONNX, so that probing need not import onnx. A test rebuilds it.
@@ -141,7 +141,7 @@ def cuda_obstacle() -> Obstacle | None:
     missing = missing_libraries(str(getattr(ort, "cuda_version", "") or "13"))
     if missing:
         return Obstacle(f"the CUDA libraries {', '.join(missing)} are missing", INSTALL_CUDA)
-    return _probe(ort)
+    return probe(CUDA)
 
 
 def driver_devices() -> int | None:
@@ -153,6 +153,17 @@ def driver_devices() -> int | None:
     except (OSError, AttributeError):  # not there, or a stand-in without these functions
         return None
     return count.value if working else 0
+
+
+def driver_cuda_version() -> str | None:
+    """The newest CUDA that the NVIDIA driver runs, such as 13.0; None when there is no driver."""
+    version = ctypes.c_int(0)
+    try:
+        if ctypes.CDLL(_driver_library()).cuDriverGetVersion(ctypes.byref(version)) != 0:
+            return None
+    except (OSError, AttributeError):  # not there, or a stand-in without this function
+        return None
+    return f"{version.value // 1000}.{version.value % 1000 // 10}"
 
 
 def missing_libraries(cuda_version: str) -> list[str]:
@@ -178,20 +189,25 @@ def _loads(library: str) -> bool:
     return True
 
 
-def _probe(ort: Any) -> Obstacle | None:
-    """Multiply two small matrices on CUDA and compare with the known answer."""
+def probe(device: Device) -> Obstacle | None:
+    """Multiply two small matrices on a device and compare with the known answer."""
     import numpy as np
 
+    ort = onnx_runtime()
+    on_cuda = device.provider == CUDA_PROVIDER
+    where, install = ("CUDA", INSTALL_CUDA) if on_cuda else ("the CPU", INSTALL_AGAIN)
     options = ort.SessionOptions()
     options.log_severity_level = FATAL
-    options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
+    if on_cuda:
+        options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
     try:
-        session = ort.InferenceSession(PROBE_MODEL, options, providers=CUDA.providers(), enable_fallback=0)
-        if CUDA_PROVIDER not in session.get_providers():
-            return Obstacle("ONNX Runtime could not load its CUDA provider", INSTALL_CUDA)
+        session = ort.InferenceSession(PROBE_MODEL, options, providers=device.providers(), enable_fallback=0)
+        if device.provider not in session.get_providers():
+            return Obstacle("ONNX Runtime could not load its CUDA provider", install)
         (answer,) = session.run(None, {"x": np.array(PROBE_INPUT, np.float32)})
     except Exception as error:  # ONNX Runtime's exceptions share no base class but Exception
-        return Obstacle(f"a small product on CUDA failed: {first_line(error)}", INSTALL_CUDA)
+        return Obstacle(f"a small product on {where} failed: {first_line(error)}", install)
     if answer.tolist() != PROBE_ANSWER:
-        return Obstacle(f"a small product on CUDA gave {answer.tolist()} instead of {PROBE_ANSWER}", INSTALL_DRIVER)
+        hint = INSTALL_DRIVER if on_cuda else install
+        return Obstacle(f"a small product on {where} gave {answer.tolist()} instead of {PROBE_ANSWER}", hint)
     return None
