@@ -97,9 +97,6 @@ def examine(device: str = "auto") -> Examination:
     usable = {"auto": best, "cpu": "cpu" if cpu.works else None, "cuda": "cuda" if cuda.works else None}
     return Examination(
         versions={"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}},
-            "python": platform.python_version(),
-            **{name: _version(name) for name in ("netwright", "numpy", "onnx")},
-        },
         runtime=runtime,
         driver=Driver(driver_cuda_version(), driver_devices() or 0),
         needs={"cuda": runtime.cuda, "cudnn": CUDNN} if runtime and runtime.cuda else {},
