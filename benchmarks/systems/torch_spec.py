@@ -35,11 +35,11 @@ class Network(nn.Module):
 
     def __init__(self, work: Work) -> None:
         super().__init__()
-        self.entries = [entry for entry in work.spec.layers]
+        self.entries = list(work.spec.layers)
         self.modules_by_name = nn.ModuleDict()
         shapes: dict[str, tuple[int, ...]] = {f.name: f.shape for f in work.spec.inputs}  # type: ignore[misc]
         for entry in self.entries:
-            module, shape = _translate(entry.layer, [shapes[name] for name in entry.from_], work)
+            module, shape = _translate(entry.layer, [shapes[name] for name in entry.from_])
             self.modules_by_name[entry.name] = module
             shapes[entry.name] = shape
 
@@ -61,11 +61,11 @@ class Join(nn.Module):
         return self.join(list(values))
 
 
-def _translate(layer: Any, shapes: list[tuple[int, ...]], work: Work) -> tuple[nn.Module, tuple[int, ...]]:
+def _translate(layer: Any, shapes: list[tuple[int, ...]]) -> tuple[nn.Module, tuple[int, ...]]:
     """The module of a layer, and the shape it gives, both without the batch axis."""
     (shape, *_), kind = shapes, layer.kind
     if kind == "dense":
-        parts: list[nn.Module] = [nn.Linear(shape[-1], layer.units, bias=layer.bias)]
+        parts: list[nn.Module] = [nn.Linear(shape[-1], layer.units, bias=layer.use_bias)]
         activation = layer.activation.kind if layer.activation is not None else "linear"
         if activation != "linear":
             parts.append(_activation(activation))

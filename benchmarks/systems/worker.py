@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 
 
-def serve(step: Callable[[], None], warmup: int = 10, idle: Callable[[int], float | None] = lambda steps: None) -> None:
+def serve(step: Callable[[], None], warmup: int = 10, idle: Callable[[int], float | None] = lambda _: None) -> None:
     """Answer each line `N` on standard input with the seconds of N steps, as a JSON list, until it closes.
 
     A line `idle N` is answered with the share of the time of N steps in which the GPU does nothing.
