@@ -159,8 +159,9 @@ def report(rows: list[str], left_out: dict[str, str], options: argparse.Namespac
     """The Markdown file."""
     trial = "" if options.device == "cuda" else "A trial of the script on the CPU, which says nothing of a GPU. "
     lines = [
-        f"{trial}Measured on {date.today():%Y-%m-%d} on {machine(options.device)}: {options.rounds} rounds of"
-        f" {options.steps} steps. A ratio is netwright's time divided by the system's: median over the rounds, and range.",
+        f"{trial}Measured on {date.today():%Y-%m-%d} on {machine(options.device)}:"
+        f" {options.rounds} rounds of {options.steps} steps. A ratio is netwright's time divided by the system's:"
+        " median over the rounds, and range.",
         "",
         "| spec | system | ms a step | netwright / system | GPU utilisation | GPU idle between kernels |",
         "|---|---|---|---|---|---|",
