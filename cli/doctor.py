@@ -22,14 +22,15 @@ if TYPE_CHECKING:
     help="The device that must work: exit code 3 if it does not.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
-def command(device: str, as_json: bool) -> None:
+@click.pass_context
+def command(context: click.Context, device: str, as_json: bool) -> None:
     """Print versions, which devices really work, what is missing, and the commands that fix it."""
     from netwright.runtime.doctor import examine
 
     found = examine(device)
     click.echo(json.dumps(found.as_json(), indent=2) if as_json else examination_text(found))
     if found.taken is None:
-        click.get_current_context().exit(ENVIRONMENT)
+        context.exit(ENVIRONMENT)
 
 
 def examination_text(found: Examination) -> str:

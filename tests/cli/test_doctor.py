@@ -61,7 +61,7 @@ def test_the_report_in_full() -> None:
         needs={"cuda": "13.0", "cudnn": "9"},
         devices={
             "cpu": DeviceCheck(True),
-            "cuda": DeviceCheck(False, "the libraries a, b are missing", "pip install x"),
+            "cuda": DeviceCheck(False, "a, b are missing", "pip install x"),
         },
         extras={"cuda": Extra(False, ["a", "b"], 'pip install "netwright[cuda]"'), "data": Extra(True)},
         device="cuda",
