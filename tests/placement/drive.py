@@ -17,7 +17,7 @@ import numpy as np
 from netwright.runtime import CudaOptions, StepLoop, load_bundle
 from netwright.runtime.device import CUDA
 
-NAMES = ("recordings", "replays", "kernels", "recorded_kernels", "uploads", "refused")
+NAMES = ("recordings", "replays", "kernels", "recorded_kernels", "uploads", "arrivals", "refused")
 
 
 class Counts(ctypes.Structure):

@@ -45,8 +45,9 @@ const char *cublasGetStatusName(int status) { (void)status; return "stand-in"; }
 const char *cublasGetStatusString(int status) { (void)status; return "stand-in"; }
 void **__cudaRegisterFatBinary(void *binary) { static void *handle[4]; (void)binary; return handle; }
 
-struct { long recordings, replays, kernels, recorded_kernels, uploads, refused; } standin_counts;
-static int recording;
+struct { _Atomic long recordings, replays, kernels, recorded_kernels, uploads, arrivals, refused; } standin_counts;
+static long on_its_way; /* a copy from memory that is not pinned returns before it has arrived */
+static _Atomic int recording;
 static int refuse(void) { if (recording) standin_counts.refused++; return recording ? 900 : 0; } /* ...CaptureUnsupported */
 
 static int allocate(void **pointer, size_t size) { *pointer = malloc(size ? size : 1); return *pointer ? 0 : 2; }
@@ -57,7 +58,7 @@ int cudaFree(void *p) { if (refuse()) return 900; free(p); return 0; }
 int cudaFreeHost(void *p) { if (refuse()) return 900; free(p); return 0; }
 int cudaMemcpy(void *to, const void *from, size_t size, int kind) {
     if (refuse()) return 900;
-    standin_counts.uploads += kind == 1; /* cudaMemcpyHostToDevice */
+    if (kind == 1) standin_counts.uploads++, __atomic_fetch_add(&on_its_way, 1, __ATOMIC_SEQ_CST); /* to the device */
     memcpy(to, from, size);
     return 0;
 }
@@ -70,7 +71,11 @@ int cudaMemsetAsync(void *p, int value, size_t size, void *stream) { (void)strea
 int cudaStreamCreate(void **stream) { return allocate(stream, 8); }
 int cudaStreamCreateWithFlags(void **stream, unsigned flags) { (void)flags; return allocate(stream, 8); }
 int cudaStreamIsCapturing(void *stream, int *status) { (void)stream; *status = recording; return 0; }
-int cudaStreamSynchronize(void *stream) { (void)stream; return refuse(); }
+int cudaStreamSynchronize(void *stream) {
+    if (refuse()) return 900;
+    if (!stream) standin_counts.arrivals += __atomic_exchange_n(&on_its_way, 0, __ATOMIC_SEQ_CST);
+    return 0;
+}
 int cudaDeviceSynchronize(void) { return refuse(); }
 int cudaStreamBeginCapture(void *stream, int mode) { (void)stream; (void)mode; recording = 1; return 0; }
 int cudaStreamEndCapture(void *stream, void **graph) {

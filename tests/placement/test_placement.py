@@ -144,6 +144,7 @@ def test_a_recorded_run_trains_with_nothing_that_cuda_forbids(place: CudaChecker
     per_step = found["recorded_kernels"] // 4
     assert found["kernels"] == per_step * (2 * 4 + 1)
     assert found["uploads"] >= 12 * found["inputs"]
+    assert found["arrivals"] == found["uploads"], "each copy was waited for before a step could read it"
     assert found["refused"] == 0
 
 
