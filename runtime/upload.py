@@ -84,15 +84,15 @@ class Uploader:
         """One batch on the device. Tensors that speak DLPack are used where they are.
 
         Raises:
-            UserError: a value has another dtype or shape than the graph takes.
+            UserError: a value has another dtype or shape than the graph takes, or other rows than the rest.
         """
+        rows = len(batch[self._ports[0].name])
         for port in self._ports:
-            _check(port, batch[port.name])
+            _check(port, batch[port.name], rows)
         with self._quiet:
             if not self._fixed or any(speaks_dlpack(batch[port.name]) for port in self._ports):
                 return Uploaded(batch, {port.name: self._own(batch[port.name]) for port in self._ports}, None)
             turn, self._turn = self._turn, (self._turn + 1) % TURNS
-            rows = len(batch[self._ports[0].name])
             buffers = self._buffers.get((rows, turn)) or self._allocate(rows, turn)
             for port in self._ports:
                 buffers[port.name].update_inplace(batch[port.name])
@@ -113,15 +113,15 @@ class Uploader:
         return buffers
 
 
-def _check(port: Port, value: Any) -> None:
+def _check(port: Port, value: Any, rows: int) -> None:
     """A copy into a buffer would not notice what a run refuses."""
     dtype = str(value.dtype).removeprefix("torch.")
-    sizes = tuple(value.shape)
-    fits = len(sizes) == len(port.shape) and all(
-        size == want for size, want in zip(sizes[1:], port.shape[1:], strict=True) if isinstance(want, int)
+    sizes, wants = tuple(value.shape), (rows, *port.shape[1:])
+    fits = len(sizes) == len(wants) and all(
+        size == want for size, want in zip(sizes, wants, strict=True) if isinstance(want, int)
     )
     if dtype != port.dtype or not fits:
-        wanted = ", ".join(map(str, port.shape))
+        wanted = ", ".join(map(str, wants))
         raise UserError(
             f"the batch's '{port.name}' is {dtype} ({', '.join(map(str, sizes))}), "
             f"but the graph takes {port.dtype} ({wanted})",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,16 +15,28 @@ from support.pytorch import import_torch
 
 import_torch()
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-sys.path[:0] = [str(BENCHMARKS), str(BENCHMARKS / "systems")]
-import cuda  # noqa: E402
-import idle  # noqa: E402
+
+
+def load(file: str) -> ModuleType:
+    """A script as a module of its own."""
+    path = BENCHMARKS / file
+    found = importlib.util.spec_from_file_location(f"benchmark_{path.stem}", path)
+    assert found is not None and found.loader is not None
+    module = importlib.util.module_from_spec(found)
+    sys.modules[module.__name__] = module  # dataclasses look their module up
+    found.loader.exec_module(module)
+    return module
+
+
+gpu = load("gpu.py")
+idle = load("systems/idle.py")
 
 HEADER = "| spec | system | ms a step | netwright / system | GPU utilisation | GPU idle between kernels |"
 
 
 def test_a_tiny_run_on_the_cpu(tmp_path: Path) -> None:
     output = tmp_path / "results.md"
-    command = [sys.executable, BENCHMARKS / "cuda.py", "--device", "cpu", "--spec", "xor_mlp", "--rounds", "1"]
+    command = [sys.executable, BENCHMARKS / "gpu.py", "--device", "cpu", "--spec", "xor_mlp", "--rounds", "1"]
     done = subprocess.run(
         [*command, "--steps", "2", "--skip", "torch.compile", "--output", output],
         capture_output=True,
@@ -47,20 +60,20 @@ def test_without_a_gpu_it_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(device, "cuda_obstacle", lambda: Obstacle("no driver", "install it"))
     with pytest.raises(SystemExit) as caught:
-        cuda.main([])
+        gpu.main([])
     assert str(caught.value) == "CUDA cannot be used: no driver\n  hint: install it"
 
 
 def test_a_system_that_cannot_say_why() -> None:
-    said = cuda.start("PyTorch eager", sys.executable, "torch_spec.py", "digits_siamese", "cpu", "eager")
+    said = gpu.start("PyTorch eager", sys.executable, "torch_spec.py", "digits_siamese", "cpu", "eager")
     assert said == "the layer 'shared' is not translated to PyTorch here"
-    assert cuda.row("a", "PyTorch eager", said, None) == f"| a | PyTorch eager | not measured: {said} | | | |"
+    assert gpu.row("a", "PyTorch eager", said, None) == f"| a | PyTorch eager | not measured: {said} | | | |"
 
 
 def test_a_row_with_everything() -> None:
-    ours = cuda.System("netwright", SimpleNamespace(), [1.0, 2.0, 3.0])
-    other = cuda.System("PyTorch eager", SimpleNamespace(), [2.0, 2.0, 2.0], [50.0, 70.0], 0.25)
-    assert cuda.row("a", "PyTorch eager", other, ours) == (
+    ours = gpu.System("netwright", SimpleNamespace(), [1.0, 2.0, 3.0])
+    other = gpu.System("PyTorch eager", SimpleNamespace(), [2.0, 2.0, 2.0], [50.0, 70.0], 0.25)
+    assert gpu.row("a", "PyTorch eager", other, ours) == (
         "| a | PyTorch eager | 2.000 | 1.00 (0.50 to 1.50) | 60 % | 25% |"
     )
 
@@ -83,7 +96,7 @@ def test_the_idle_share(intervals: list[tuple[float, float]], share: float | Non
 def test_the_utilisation_is_sampled_in_the_background(monkeypatch: pytest.MonkeyPatch) -> None:
     import time
 
-    meter = cuda.Meter(lambda: 40.0, seconds=0.001)
+    meter = gpu.Meter(lambda: 40.0, seconds=0.001)
     with meter:
         deadline = time.monotonic() + 10
         while len(meter.samples) < 3 and time.monotonic() < deadline:
@@ -95,13 +108,13 @@ def test_the_utilisation_is_sampled_in_the_background(monkeypatch: pytest.Monkey
         return SimpleNamespace(stdout="37\n")
 
     monkeypatch.setattr(subprocess, "run", answer)
-    assert cuda.nvidia_smi() == 37.0
-    assert cuda.gpu_reader("cpu")() is None
+    assert gpu.nvidia_smi() == 37.0
+    assert gpu.gpu_reader("cpu")() is None
     monkeypatch.setitem(sys.modules, "pynvml", None)
     monkeypatch.setattr("shutil.which", lambda name: None)
-    assert cuda.gpu_reader("cuda")() is None
+    assert gpu.gpu_reader("cuda")() is None
     monkeypatch.setattr("shutil.which", lambda name: name)
-    assert cuda.gpu_reader("cuda") is cuda.nvidia_smi
+    assert gpu.gpu_reader("cuda") is gpu.nvidia_smi
     rates = SimpleNamespace(gpu=12)
     fake = SimpleNamespace(
         nvmlInit=lambda: None,
@@ -109,7 +122,7 @@ def test_the_utilisation_is_sampled_in_the_background(monkeypatch: pytest.Monkey
         nvmlDeviceGetUtilizationRates=lambda handle: rates,
     )
     monkeypatch.setitem(sys.modules, "pynvml", fake)
-    assert cuda.gpu_reader("cuda")() == 12.0
+    assert gpu.gpu_reader("cuda")() == 12.0
 
 
 def test_the_page_says_that_nothing_was_measured_until_it_was() -> None:

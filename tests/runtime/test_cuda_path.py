@@ -217,9 +217,10 @@ def test_an_error_while_loading_arrives_at_its_batch(uploader: Uploader) -> None
 @pytest.mark.parametrize(
     ("name", "wrong", "words"),
     [
-        ("image", np.zeros((16, 4)), "float64 (16, 4), but the graph takes float32 (batch, 4)"),
-        ("image", np.zeros((16, 5), np.float32), "float32 (16, 5), but the graph takes float32 (batch, 4)"),
-        ("label", np.zeros((16, 1), np.int64), "int64 (16, 1), but the graph takes int64 (batch)"),
+        ("image", np.zeros((16, 4)), "float64 (16, 4), but the graph takes float32 (16, 4)"),
+        ("image", np.zeros((16, 5), np.float32), "float32 (16, 5), but the graph takes float32 (16, 4)"),
+        ("label", np.zeros((16, 1), np.int64), "int64 (16, 1), but the graph takes int64 (16)"),
+        ("label", np.zeros(17, np.int64), "int64 (17), but the graph takes int64 (16)"),
     ],
 )
 def test_a_batch_that_does_not_fit(uploader: Uploader, name: str, wrong: Any, words: str) -> None:

@@ -1,6 +1,6 @@
 """Time the model library's networks on a GPU beside other systems, and write the result as Markdown.
 
-    python benchmarks/cuda.py [--output cuda-results.md] [--ort-training PYTHON] [--spec NAME ...]
+    python benchmarks/gpu.py [--output cuda-results.md] [--ort-training PYTHON] [--spec NAME ...]
 
 Needs `.[cuda]` and torch. Every system trains in a process of its own on the same batches of the spec's own data; in
 every round each takes its turn for some steps, so that a drifting machine slows all of them. A ratio is netwright's
