@@ -42,9 +42,9 @@ class CudaChecker:
         self.libraries = libraries
         self._environment = {**os.environ, "LD_LIBRARY_PATH": f"{libraries}:{os.environ.get('LD_LIBRARY_PATH', '')}"}
 
-    def drive(self, bundle: Path, steps: int, *how: str) -> dict[str, int]:
-        """What CUDA is asked to do while a bundle trains for some steps, see drive.py."""
-        counts: dict[str, int] = json.loads(self._run("drive.py", str(bundle), str(steps), *how))
+    def drive(self, how: str, bundle: Path, given: int | Path) -> dict[str, int]:
+        """What CUDA is asked to do while a bundle trains, see drive.py."""
+        counts: dict[str, int] = json.loads(self._run("drive.py", how, str(bundle), str(given)))
         return counts
 
     def __call__(self, models: Sequence[Path], **sizes: int) -> list[Placement]:

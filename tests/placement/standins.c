@@ -50,7 +50,7 @@ static long on_its_way; /* a copy from memory that is not pinned returns before 
 static _Atomic int recording;
 static int refuse(void) { if (recording) standin_counts.refused++; return recording ? 900 : 0; } /* ...CaptureUnsupported */
 
-static int allocate(void **pointer, size_t size) { *pointer = malloc(size ? size : 1); return *pointer ? 0 : 2; }
+static int allocate(void **pointer, size_t size) { *pointer = calloc(size ? size : 1, 1); return *pointer ? 0 : 2; }
 int cudaMalloc(void **p, size_t size) { return refuse() ? 900 : allocate(p, size); }
 int cudaMallocHost(void **p, size_t size) { return refuse() ? 900 : allocate(p, size); }
 int cudaHostAlloc(void **p, size_t size, unsigned flags) { (void)flags; return refuse() ? 900 : allocate(p, size); }

@@ -10,12 +10,14 @@ from pathlib import Path
 import onnx
 import pytest
 from cuda_checker import PROVEN_VERSION, CudaChecker, installed_provider
+from netwright.compiler import compile_spec, load_spec
 from netwright.compiler.bundle import FILES, Target
 from netwright.compiler.capture import capture_obstacles
 from netwright.compiler.emit import emit
 from netwright.compiler.ir import DType, Graph, constant, graph_input, op, symbol
 from netwright.compiler.ops.cast import cast
 from netwright.compiler.ops.scan import scan
+from netwright.runtime.data import source_schema
 from onnx import TensorProto, helper
 from standins import needed_functions
 from support.bundles import SPECS, TARGETS, BundleFolder, library_bundle
@@ -139,7 +141,7 @@ def test_a_symbolic_axis_is_refused_as_predicted(place: CudaChecker, tmp_path: P
 def test_a_recorded_run_trains_with_nothing_that_cuda_forbids(place: CudaChecker, bundle_folder: BundleFolder) -> None:
     """Eleven full batches and a smaller one, losses read every four: four recordings, each by a first run that executes
     the step three times, twice as usual and once as a replay; the smaller batch runs as usual."""
-    found = place.drive(bundle_folder("digits_mlp", "portable"), 11)
+    found = place.drive("loop", bundle_folder("digits_mlp", "portable"), 11)
     assert (found["steps"], found["recordings"], found["replays"]) == (12, 4, 11)
     per_step = found["recorded_kernels"] // 4
     assert found["kernels"] == per_step * (2 * 4 + 1)
@@ -150,9 +152,21 @@ def test_a_recorded_run_trains_with_nothing_that_cuda_forbids(place: CudaChecker
 
 def test_a_call_that_cuda_forbids_is_noticed(place: CudaChecker, bundle_folder: BundleFolder) -> None:
     """Uploading while a stream records, as `Uploader` would without its lock: so `refused == 0` says something."""
-    folder = bundle_folder("digits_mlp", "portable")
     with pytest.raises(AssertionError, match="CUDA failure 900"):
-        place.drive(folder, 4, "careless")
+        place.drive("careless", bundle_folder("digits_mlp", "portable"), 4)
+
+
+def test_a_whole_run_goes_through_the_provider(place: CudaChecker, tmp_path: Path) -> None:
+    """Data, steps, evaluation, checkpoints, export, and evaluating the run again; from a statistic to fit on."""
+    spec = load_spec(SPECS["breast_cancer_logistic"], data_schema=source_schema(), overrides=["training.epochs=2"])
+    compile_spec(spec).write(tmp_path / "bundle")
+    found = place.drive("train", tmp_path / "bundle", tmp_path / "run")
+    assert found["on_cuda"] == 1
+    assert found["steps"] % 2 == 0
+    assert found["recordings"] == 4
+    assert found["replays"] >= found["steps"] - 2
+    assert (found["refused"], found["arrivals"]) == (0, found["uploads"])
+    assert (tmp_path / "run" / "bundle" / "inference.onnx").is_file()
 
 
 def test_the_stand_ins_have_every_function_of_the_provider(place: CudaChecker) -> None:
