@@ -7,7 +7,6 @@ import rich_click as click
 device_option = click.option(
     "--device",
     type=click.Choice(["auto", "cpu", "cuda"]),
-    default="auto",
-    show_default=True,
-    help="auto takes CUDA when it really works, and the CPU otherwise.",
+    default=None,
+    help="auto takes CUDA when it really works, and the CPU otherwise.  [default: the spec's training.device, or auto]",
 )

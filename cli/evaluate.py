@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
 @device_option
 @click.option("--json", "as_json", is_flag=True, help="Print {partition: {metric: value}} instead.")
-def command(run: Path, device: str, as_json: bool) -> None:
+def command(run: Path, device: str | None, as_json: bool) -> None:
     """Evaluate the trained weights of a run on the data it was trained with."""
     from netwright.runtime import evaluate
     from netwright.runtime.summary import jsonable

@@ -28,18 +28,18 @@ from .devices import device_option
     help="Write .npz, .npy, .csv or .json; CSV is printed without it.",
 )
 @device_option
-def command(run: Path, input_: Path, output: Path | None, device: str) -> None:
+def command(run: Path, input_: Path, output: Path | None, device: str | None) -> None:
     """Predict with a finished run, or with a bundle folder."""
-    from netwright.runtime import Predictor, select
+    from netwright.runtime import Predictor
     from netwright.runtime.data.exchange import check_output_path, csv_bytes, read_features, write_outputs
-    from netwright.runtime.predictor import open_model
+    from netwright.runtime.predictor import device_for, open_model
 
     bundle = open_model(run)
     if output is not None:
         check_output_path(output, [field.name for field in bundle.manifest.outputs])
     features = [dataclasses.asdict(field) for field in bundle.manifest.features]
     columns = read_features(input_, features, (bundle.manifest.data or {}).get("source"))
-    outputs = Predictor(bundle, select(device)).predict(columns.take(slice(None)))
+    outputs = Predictor(bundle, device_for(bundle, device)).predict(columns.take(slice(None)))
     if output is None:
         click.echo(csv_bytes(outputs).decode(), nl=False)
     else:

@@ -15,7 +15,7 @@ from .devices import device_option
     "-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="The page.  [default: RUN/report.html]"
 )
 @device_option
-def command(run: Path, output: Path | None, device: str) -> None:
+def command(run: Path, output: Path | None, device: str | None) -> None:
     """Write one HTML page about a finished run, which needs no network to be shown.
 
     It has learning curves, the confusion matrix or residuals, the worst mistakes, the drawing, the spec and timing.

@@ -24,6 +24,7 @@ GRAPHS = ("inference", "init", "step", "evaluate", "gradients", "apply")
 @click.option("--json", "as_json", is_flag=True, help="Print parameters, layers and nodes per graph as JSON.")
 @click.option("--graph", "name", type=click.Choice(GRAPHS), help="Print this graph as IR text.")
 @click.option("--dot", is_flag=True, help="Print the graph (inference, or the one of --graph) for Graphviz.")
+@click.option("--cuda", is_flag=True, help="Print whether each graph can be recorded as a CUDA graph.")
 @click.option(
     "--svg",
     type=click.Path(path_type=Path),
@@ -42,10 +43,11 @@ def command(
     as_json: bool,
     name: str | None,
     dot: bool,
+    cuda: bool,
     svg: Path | None,
     depth: int | None,
 ) -> None:
-    """Print the layers of a spec, or one of its graphs; or draw the layers.
+    """Print the layers of a spec, or one of its graphs; or draw the layers; or what its graphs are on CUDA.
 
     A picture of a graph with every operator: `netwright show SPEC --graph step --dot | dot -Tsvg > step.svg`
     """
@@ -53,6 +55,8 @@ def command(
         raise click.UsageError("--json cannot be given together with --graph or --dot")
     if svg is not None and (as_json or name or dot):
         raise click.UsageError("--svg cannot be given together with --json, --graph or --dot")
+    if cuda and (name or dot or svg is not None):
+        raise click.UsageError("--cuda cannot be given together with --graph, --dot or --svg")
     if depth is not None and svg is None:
         raise click.UsageError("--depth is for drawings: give --svg FILE as well")
     bundle = compile_loaded(load_spec(spec, overrides))
@@ -62,6 +66,8 @@ def command(
         from .drawing import network_of
 
         write_text(to_svg(network_of(bundle), depth), svg)
+    elif cuda:
+        click.echo(_recordings_json(bundle) if as_json else _recordings(bundle))
     elif as_json:
         click.echo(json.dumps(_summary(bundle), indent=2))
     elif name or dot:
@@ -80,6 +86,32 @@ def _summary(bundle: Bundle) -> dict[str, object]:
         ],
         "nodes": {name: len(graph.nodes()) for name, graph in bundle.graphs.items()},
     }
+
+
+def _recordings(bundle: Bundle) -> str:
+    """A row for each graph, and below the table what prevents recording those that cannot be."""
+    from netwright.compiler.capture import capture_obstacles
+
+    found = {name: capture_obstacles(graph) for name, graph in bundle.graphs.items()}
+    rows = [(name, "no" if obstacles else "yes") for name, obstacles in found.items()]
+    reasons = [f"{name}: {obstacle}" for name, obstacles in found.items() for obstacle in obstacles]
+    shown = table(("graph", "can be recorded as a CUDA graph"), rows)
+    return "\n".join([shown, "", *reasons] if reasons else [shown])
+
+
+def _recordings_json(bundle: Bundle) -> str:
+    from netwright.compiler.capture import capture_obstacles
+
+    return json.dumps(
+        {
+            name: [
+                {"reason": obstacle.reason, "origin": obstacle.origin.as_json() if obstacle.origin else None}
+                for obstacle in capture_obstacles(graph)
+            ]
+            for name, graph in bundle.graphs.items()
+        },
+        indent=2,
+    )
 
 
 def _layer_table(bundle: Bundle) -> str:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @click.option("--seed", type=int, metavar="N", help="Of initial weights, masks and shuffling.  [default: the spec's]")
 @click.option("--resume", is_flag=True, help="Go on from the run's last checkpoint.")
 def command(
-    spec: str, output: Path | None, overrides: tuple[str, ...], device: str, seed: int | None, resume: bool
+    spec: str, output: Path | None, overrides: tuple[str, ...], device: str | None, seed: int | None, resume: bool
 ) -> None:
     """Train a spec on its data.
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from .capture import capture_obstacles
 from .errors import Diagnostic, Origin, SpecError
 from .ir import OPSET, Graph, Value
 from .ir.choices import Choices, Question, choosing
@@ -167,7 +168,21 @@ def compile_spec(
     """
     with choosing(forms) as choices:
         built = build_graphs(spec, _horizon(spec.training, train_rows), PASSES_OF[target], vocabularies)
+    _check_recording(spec, built)
     return Bundle(spec, target, built, _manifest(spec, target, built, choices), choices.questions)
+
+
+def _check_recording(spec: Spec, built: Graphs) -> None:
+    """A step that is to be recorded as a CUDA graph must allow it."""
+    training = spec.training
+    if training is None or training.device.cuda is None or not training.device.cuda.graph:
+        return
+    obstacles = capture_obstacles(built.graphs["step"])
+    if obstacles:
+        origin = spec.origin_of(("training", "device", "cuda", "graph"))
+        reasons = "; ".join(map(str, obstacles))
+        message = f"a training step of this network cannot be recorded as a CUDA graph: {reasons}"
+        raise SpecError([Diagnostic(origin, message, "leave training.device.cuda.graph out")])
 
 
 def _require_vacant(folder: Path) -> None:
@@ -323,6 +338,7 @@ def _training_entry(training: TrainingSettings) -> dict[str, Any]:
         "early_stopping": None
         if early is None
         else {"patience": early.patience, "monitor": early.monitor, "minimum_change": early.minimum_change},
+        "device": training.device.entry(),
     }
 
 

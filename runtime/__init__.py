@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from .device import Device, select
     from .errors import EnvironmentProblem, RuntimeProblem, UserError
     from .evaluation import evaluate
+    from .loop import StepLoop, StepResult
+    from .manifest import CudaOptions
     from .predictor import Predictor, predict
     from .progress import terminal_progress
     from .session import SessionSettings
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 _HOME = {
     "Bundle": "bundle",
     "Callback": "callbacks",
+    "CudaOptions": "manifest",
     "Device": "device",
     "EnvironmentProblem": "errors",
     "EpochDone": "callbacks",
@@ -39,6 +42,8 @@ _HOME = {
     "RuntimeProblem": "errors",
     "SessionSettings": "session",
     "StepDone": "callbacks",
+    "StepLoop": "loop",
+    "StepResult": "loop",
     "Summary": "summary",
     "TrainOptions": "trainer",
     "UserError": "errors",
@@ -54,6 +59,7 @@ _HOME = {
 __all__ = [
     "Bundle",
     "Callback",
+    "CudaOptions",
     "Device",
     "EnvironmentProblem",
     "EpochDone",
@@ -63,6 +69,8 @@ __all__ = [
     "RuntimeProblem",
     "SessionSettings",
     "StepDone",
+    "StepLoop",
+    "StepResult",
     "Summary",
     "TrainOptions",
     "UserError",

@@ -7,9 +7,9 @@ import numpy as np
 from .bundle import Bundle
 from .device import Device
 from .manifest import BATCH_ROLES
-from .program import Batch
 from .session import open_session
 from .state import Array, DeviceState, first_non_finite
+from .upload import Batch
 
 
 def find_cause(bundle: Bundle, state: DeviceState, batch: Batch | None, device: Device) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from .data.plan import Partitions
-from .device import select
+from .device import Device, select
 from .evaluator import Evaluator, Metrics
 from .partitions import bundle_partitions, given_partitions, in_order
 from .run_folder import RunFolder
@@ -17,13 +17,13 @@ def evaluate(
     run: str | Path,
     *,
     partitions: Partitions | None = None,
-    device: str = "auto",
+    device: str | Device | None = None,
     batch_size: int | None = None,
     settings: SessionSettings | None = None,
 ) -> dict[str, Metrics]:
     """Metrics by partition (`train`, `validation`, `test`, those with rows) of the weights the run ended with.
 
-    partitions: the data; by default those the run was trained on.
+    partitions: the data; by default those the run was trained on. device: auto, cpu or cuda; by default the spec's.
 
     Raises:
         UserError: not a finished run, or data that do not fit.
@@ -31,7 +31,7 @@ def evaluate(
     """
     folder = RunFolder(run)
     bundle = folder.trained_bundle()
-    chosen = select(device)
+    chosen = select(device, bundle.training_plan().device)
     if partitions is None:
         partitions = bundle_partitions(bundle, folder.base())
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Mapping
 
 import numpy as np
@@ -10,9 +11,10 @@ from .bundle import Bundle
 from .device import Device
 from .errors import UserError
 from .finalize import FINALIZERS, Array, MetricValue
-from .program import Batch, Program, result_buffers
+from .program import Program, result_buffers
 from .session import SessionSettings
 from .state import DeviceState
+from .upload import Batch, Uploader
 
 Metrics = dict[str, MetricValue]
 
@@ -31,6 +33,7 @@ class Evaluator:
         self._settings = settings
         self._results = result_buffers(self._graph, device)
         self._programs: dict[int, Program] = {}
+        self._uploader = Uploader(self._graph, device, threading.Lock())
 
     def evaluate(self, batches: Iterable[Batch]) -> Metrics:
         """Metrics by name over all batches, summed in float64. `loss` is among them.
@@ -39,7 +42,7 @@ class Evaluator:
             UserError: there are no batches.
         """
         sums: dict[str, Array] = {}
-        for batch in batches:
+        for batch in self._uploader.feed(batches):
             rows = len(next(iter(batch.values())))
             program = self._programs.get(rows) or self._open(rows)
             program.run(batch)

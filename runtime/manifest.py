@@ -111,6 +111,24 @@ class EarlyStopping:
 
 
 @dataclass(frozen=True)
+class CudaOptions:
+    """What the CUDA provider is told, and how its path runs; the reference says what each means. Limit in bytes."""
+
+    tf32: bool = True
+    graph: bool = False
+    memory_limit: int | None = None
+    read_every: int = 16
+
+
+@dataclass(frozen=True)
+class DevicePlan:
+    """The device the spec asks for: auto, cpu or cuda, and the options it takes if it is CUDA."""
+
+    name: str = "auto"
+    cuda: CudaOptions = field(default_factory=CudaOptions)
+
+
+@dataclass(frozen=True)
 class TrainingPlan:
     """What the spec's `training` section says to the host. `precision`: the dtype the network computes in meanwhile."""
 
@@ -121,6 +139,7 @@ class TrainingPlan:
     early_stopping: EarlyStopping | None = None
     restore_best: bool = True
     monitor: str = "loss"
+    device: DevicePlan = field(default_factory=DevicePlan)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from .bundle import Bundle, load_bundle
 from .data.conform import Field, conform
 from .device import Device, select
 from .errors import UserError
+from .exchange import host_array
 from .prepare import host_text
 from .run_folder import RunFolder
 from .session import SessionSettings, open_session, run_problem
@@ -40,7 +41,8 @@ class Predictor:
     def predict(self, features: Mapping[str, ArrayLike]) -> dict[str, Array]:
         """Outputs by name, one row for each row of the features.
 
-        Features are converted to the dtypes the model takes where that loses nothing.
+        Features are converted to the dtypes the model takes where that loses nothing. They may be tensors of other
+        libraries that speak DLPack.
 
         Raises:
             UserError: features are missing or unknown, differ in length, have no rows, or do not fit the model.
@@ -62,7 +64,7 @@ class Predictor:
             raise UserError(f"the feature {', '.join(missing)} is missing", f"the model takes {listed}")
         columns = {}
         for field in self._bundle.manifest.features:
-            array = np.asarray(features[field.name])
+            array = host_array(features[field.name])
             if array.ndim == 0:
                 raise UserError(f"feature '{field.name}': must have one row per example, received a single value")
             expected = Field.from_manifest(dataclasses.asdict(field))
@@ -90,15 +92,28 @@ class Predictor:
 
 
 def predict(
-    folder: str | Path, features: Mapping[str, ArrayLike], *, device: str = "auto", batch_size: int = 256
+    folder: str | Path,
+    features: Mapping[str, ArrayLike],
+    *,
+    device: str | Device | None = None,
+    batch_size: int = 256,
 ) -> dict[str, Array]:
     """Predict with a run folder (its trained weights) or a bundle folder (the weights inside it).
+
+    device: auto, cpu or cuda; by default the spec's. Features may be tensors of other libraries that speak DLPack.
 
     Raises:
         UserError: not such a folder, an unfinished run, or features that do not fit.
         EnvironmentProblem: the device cannot be had, or memory ran out.
     """
-    return Predictor(open_model(folder), select(device), batch_size=batch_size).predict(features)
+    bundle = open_model(folder)
+    return Predictor(bundle, device_for(bundle, device), batch_size=batch_size).predict(features)
+
+
+def device_for(bundle: Bundle, device: str | Device | None) -> Device:
+    """The device to predict on: what was asked for, else what the spec says, else the best there is."""
+    training = bundle.manifest.training
+    return select(device, training.device if training else None)
 
 
 def open_model(folder: str | Path) -> Bundle:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .device import Device
+from .device import CUDA_PROVIDER, Device
 from .errors import EnvironmentProblem, RuntimeProblem, UserError
 from .ort import FATAL, first_line, onnx_runtime
 
@@ -27,12 +27,18 @@ class SessionSettings:
 
 
 def open_session(
-    model: Path, device: Device, *, batch: int | None = None, settings: SessionSettings | None = None
+    model: Path,
+    device: Device,
+    *,
+    batch: int | None = None,
+    settings: SessionSettings | None = None,
+    record: bool = False,
 ) -> Any:
     """An `InferenceSession` of a model file, every optimisation on.
 
     `batch` fixes the symbolic axis of that name: static shapes let ONNX Runtime fold shape arithmetic and plan
     memory. On CUDA a node that could only run on the CPU is an error, because it would silently cost two copies a step.
+    `record` makes a session whose runs are recorded as CUDA graphs, by their run option `gpu_graph_id`.
 
     Raises:
         UserError: the file is missing or is not a model that ONNX Runtime can load.
@@ -48,12 +54,13 @@ def open_session(
     options.add_session_config_entry("session.intra_op.spin_duration_us", str(settings.spin_microseconds))
     if batch is not None:
         options.add_free_dimension_override_by_name("batch", batch)
-    if device.name == "cuda":
+    if device.provider == CUDA_PROVIDER:
         options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
     if not model.is_file():
         raise UserError(f"{model}: no such file", "compile the spec again")
     try:
-        return ort.InferenceSession(os.fspath(model), options, providers=device.providers(), enable_fallback=0)
+        providers = device.providers(record=record)
+        return ort.InferenceSession(os.fspath(model), options, providers=providers, enable_fallback=0)
     except Exception as error:  # ONNX Runtime's exceptions share no base class but Exception
         raise load_problem(model, device, error) from error
 
@@ -66,6 +73,11 @@ def load_problem(model: Path, device: Device, error: Exception) -> RuntimeProble
     if device.name == "cuda" and "fallback" in words:
         return EnvironmentProblem(
             f"{model}: the model cannot run wholly on CUDA: {words}", "run it on the CPU with --device cpu"
+        )
+    if device.name == "cuda" and "graph capture" in words:
+        return EnvironmentProblem(
+            f"{model}: ONNX Runtime cannot record the model as a CUDA graph: {words}",
+            "train without: --set training.device.cuda.graph=false",
         )
     return UserError(f"{model}: ONNX Runtime cannot load the model: {words}", "compile the spec again")
 

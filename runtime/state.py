@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .device import Device
+from .exchange import host_array
 from .manifest import StateEntry
 from .ort import onnx_runtime
 
@@ -40,7 +41,7 @@ class DeviceState:
                     side[entry.name] = self.sides[0][entry.name]
                 else:
                     side[entry.name] = ort.OrtValue.ortvalue_from_shape_and_type(
-                        list(entry.shape), np.dtype(entry.dtype), device.name, 0
+                        list(entry.shape), np.dtype(entry.dtype), device.memory, 0
                     )
         self.load(values)
 
@@ -48,10 +49,14 @@ class DeviceState:
         """The set that a step has just written becomes the current one."""
         self.current ^= 1
 
-    def load(self, values: Mapping[str, Array]) -> None:
-        """Overwrite both sets. `values` has every state name, with the entry's shape and dtype."""
+    def load(self, values: Mapping[str, Any]) -> None:
+        """Overwrite both sets. `values` has every state name, with the entry's shape and dtype.
+
+        Arrays, or tensors of another library that speak DLPack; they are copied.
+        """
         for entry in self.entries:
-            value = np.ascontiguousarray(values[entry.name], dtype=entry.dtype).reshape(entry.shape)
+            given = host_array(values[entry.name])
+            value = np.ascontiguousarray(given, dtype=entry.dtype).reshape(entry.shape)
             for side in self.sides:
                 side[entry.name].update_inplace(value)
 
@@ -66,6 +71,13 @@ class DeviceState:
     def scalar(self, name: str) -> float:
         """A scalar of the current set."""
         return float(self.sides[self.current][name].numpy())
+
+    def shared(self) -> dict[str, Any]:
+        """The current set itself, by state name: OrtValues that speak DLPack (`torch.from_dlpack(shared["step"])`).
+
+        Nothing is copied: the step after the next one writes into these very buffers.
+        """
+        return dict(self.sides[self.current])
 
     def _host(self, side: int) -> dict[str, Array]:
         # `numpy` is a view of the buffer on the CPU and a copy on CUDA; the buffer is written two steps later.

@@ -29,11 +29,11 @@ from .loss_scale import LossScale
 from .manifest import TrainingPlan
 from .metrics_file import MetricsFile, forget_after
 from .partitions import bundle_partitions, given_partitions, in_order
-from .program import Batch
 from .run_folder import RunFolder
 from .session import SessionSettings
 from .state import DeviceState, first_non_finite
 from .summary import Summary
+from .upload import Batch
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class TrainOptions:
     checkpoint_seconds, checkpoint_steps: the longest a kill may throw a run back; None leaves that rule out. The end
         of an epoch is checkpointed always.
     log_steps: every how many steps `metrics.jsonl` gets a line.
-    read_every: steps between reads of the loss; None takes 1 on the CPU and 16 on CUDA.
+    read_every: steps between reads of the loss; None takes 1 on the CPU and what the spec says (16) on CUDA.
     """
 
     checkpoint_seconds: float | None = 30.0
@@ -59,7 +59,7 @@ def train(
     *,
     partitions: Partitions | None = None,
     base: str | Path | None = None,
-    device: str = "auto",
+    device: str | Device | None = None,
     seed: int | None = None,
     resume: bool = False,
     callbacks: Sequence[Callback] = (),
@@ -69,7 +69,7 @@ def train(
 
     bundle: a bundle or its folder; it is copied into the run unless it lies there.
     partitions: the data; by default what the manifest's data plan names, with relative paths starting at `base`.
-    device: auto, cpu or cuda. seed: of initial weights, masks and shuffling; by default the spec's.
+    device: auto, cpu or cuda; seed: of initial weights, masks and shuffling; both by default the spec's.
     resume: go on from the run's last checkpoint; the result is bit for bit that of a run never interrupted.
 
     Raises:
@@ -79,7 +79,7 @@ def train(
     """
     bundle = bundle if isinstance(bundle, Bundle) else load_bundle(bundle)
     plan = bundle.training_plan()
-    chosen = select(device)
+    chosen = select(device, plan.device)
     _require_kernels(bundle, plan, chosen)
     folder = RunFolder(run)
     checkpoint = _checkpoint_to_resume(folder, bundle, seed) if resume else None
@@ -228,8 +228,8 @@ class Trainer:
         """One epoch, or the rest of it."""
         position, options = self.position, self.options
         began, rows_before = time.perf_counter(), position.rows
-        batches = self.batches.epoch(position.epoch, position.step_in_epoch)
-        with contextlib.closing(batches):  # type: ignore[type-var]  # Batches.epoch gives generators
+        batches = self.loop.feed(self.batches.epoch(position.epoch, position.step_in_epoch))
+        with contextlib.closing(batches):  # type: ignore[type-var]  # generators
             for batch in batches:
                 rows = len(next(iter(batch.values())))
                 self.batch = batch

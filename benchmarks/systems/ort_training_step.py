@@ -1,4 +1,4 @@
-"""ONNX Runtime's own training API: `ort_training_step.py NETWORK BATCH THREADS`.
+"""ONNX Runtime's own training API: `ort_training_step.py NETWORK BATCH THREADS [cpu|cuda]`.
 
 Runs in an environment of its own: onnxruntime-training==1.19.2, onnx<1.17, numpy<2, and torch, which exports it.
 """
@@ -21,6 +21,7 @@ from worker import serve
 
 def main() -> None:
     network, rows, threads = NETWORKS[sys.argv[1]], int(sys.argv[2]), int(sys.argv[3])
+    device = sys.argv[4] if len(sys.argv) > 4 else "cpu"
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     with tempfile.TemporaryDirectory() as folder:
@@ -35,7 +36,7 @@ def main() -> None:
             artifact_directory=folder,
         )
         checkpoint = api.CheckpointState.load_checkpoint("checkpoint")
-        session = api.Module("training_model.onnx", checkpoint, session_options=options)
+        session = api.Module("training_model.onnx", checkpoint, device=device, session_options=options)
         optimizer = api.Optimizer("optimizer_model.onnx", session)
         random = np.random.default_rng(0)
         batches = cycle(

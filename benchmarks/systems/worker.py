@@ -11,12 +11,18 @@ import time
 from collections.abc import Callable
 
 
-def serve(step: Callable[[], None], warmup: int = 10) -> None:
-    """Answer each line `N` on standard input with the seconds of N steps, as a JSON list, until it closes."""
+def serve(step: Callable[[], None], warmup: int = 10, idle: Callable[[int], float | None] = lambda _: None) -> None:
+    """Answer each line `N` on standard input with the seconds of N steps, as a JSON list, until it closes.
+
+    A line `idle N` is answered with the share of the time of N steps in which the GPU does nothing.
+    """
     for _ in range(warmup):
         step()
     print("ready", flush=True)
     for line in sys.stdin:
+        if line.startswith("idle"):
+            print(json.dumps(idle(int(line.split()[1]))), flush=True)
+            continue
         times = []
         for _ in range(int(line)):
             start = time.perf_counter()

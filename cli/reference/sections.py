@@ -40,6 +40,8 @@ EXAMPLES: Final[Mapping[str, str]] = {
     "training.loss_scaling": (
         "training:\n  loss: squared_error\n  precision: float16\n  loss_scaling: {initial: 1024, growth_interval: 500}"
     ),
+    "training.device": "training:\n  loss: squared_error\n  device: cpu",
+    "training.device.cuda": "training:\n  loss: squared_error\n  device: {cuda: {tf32: false, memory_limit: 6GiB}}",
     "training.early_stopping": "training:\n  loss: squared_error\n  early_stopping: {patience: 5, monitor: loss}",
     "data": "data:\n  source: {npz: flowers.npz}\n  split: {validation: 0.1, test: 0.2}\n  columns: {x: petals}",
     "data.split": "data:\n  source: digits\n  split: {validation: 0.1, test: 0.2, stratify: label}",
@@ -53,12 +55,17 @@ def section_pages(schema: Mapping[str, Any]) -> Iterator[Page]:
     for name, section in schema["properties"].items():
         body = _body(section)
         yield Page("section", name, section["description"], fields_of(body), EXAMPLES.get(name, ""), _shorthand(body))
-        for part, described in body.get("properties", {}).items():
-            inner = _body(described)
-            if "properties" in inner:
-                path = f"{name}.{part}"
-                example = EXAMPLES.get(path, "")
-                yield Page("section", path, described["description"], fields_of(inner), example, _shorthand(inner))
+        yield from _parts(name, body)
+
+
+def _parts(path: str, body: Mapping[str, Any]) -> Iterator[Page]:
+    """A page for each field that has fields of its own, and so on."""
+    for part, described in body.get("properties", {}).items():
+        inner, whole = _body(described), f"{path}.{part}"
+        if "properties" in inner:
+            example = EXAMPLES.get(whole, "")
+            yield Page("section", whole, described["description"], fields_of(inner), example, _shorthand(inner))
+            yield from _parts(whole, inner)
 
 
 def _body(section: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -323,7 +323,9 @@ class _Translator:
         if of_key:
             path = (*path, value)
         if violation.limit != NAME_PATTERN:
-            yield self._at(path, f"must match {violation.limit}, received {received(value)}", of_key=of_key)
+            wanted = violation.schema.get("x-expected")
+            must = f"must be {wanted}" if wanted and not of_key else f"must match {violation.limit}"
+            yield self._at(path, f"{must}, received {received(value)}", of_key=of_key)
             return
         message = f"a name holds letters, digits, _ and -, and begins with a letter or _, received {received(value)}"
         better = re.sub(r"[^A-Za-z0-9_-]+", "_", value).strip("_")

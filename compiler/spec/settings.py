@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from netwright.schema import Described, spec_field
 
 from ..errors import Origin
+from .device import DeviceSettings
 from .positions import Path
 
 if TYPE_CHECKING:
@@ -198,6 +199,7 @@ class TrainingSettings(Described):
     )
     early_stopping: EarlyStopping | None = spec_field("Stop when nothing improves.", default=None)
     restore_best: bool = spec_field("End with the weights of the best epoch instead of the last.", default=False)
+    device: DeviceSettings = spec_field("Where training runs.", default_factory=lambda: DeviceSettings())
     origin: Origin = dataclasses.field(default=NOWHERE, compare=False)
 
     @property

@@ -24,7 +24,7 @@ def write_report(
     *,
     partitions: Partitions | None = None,
     class_names: Mapping[str, Sequence[str]] | None = None,
-    device: str = "auto",
+    device: str | None = None,
 ) -> Path:
     """Write one HTML page about a finished run, which needs nothing else to be shown; its path.
 
@@ -54,12 +54,12 @@ def write_report(
 
 
 def _results(
-    record: Record, partitions: Partitions, labels: Mapping[str, Sequence[str]], device: str
+    record: Record, partitions: Partitions, labels: Mapping[str, Sequence[str]], device: str | None
 ) -> tuple[Sample | None, list[Classes | Numbers]]:
     answers = find_answers(record.bundle.manifest, record.network)
     if not answers:
         return None, []
-    sample = predict_sample(record, partitions, select(device))
+    sample = predict_sample(record, partitions, select(device, record.bundle.training_plan().device))
     return sample, [compare(sample, answer, labels) for answer in answers]
 
 

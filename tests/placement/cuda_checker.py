@@ -17,6 +17,9 @@ from pathlib import Path
 import pytest
 from support.requirements import missing
 
+PROVEN_VERSION = "1.31.1"
+"""The onnxruntime-gpu that this project's facts about CUDA are of."""
+
 
 @dataclass(frozen=True)
 class Placement:
@@ -27,6 +30,8 @@ class Placement:
     cuda: int = 0
     cpu: Sequence[str] = ()
     copies: Sequence[str] = ()
+    capture: str | None = None
+    """Why it cannot be recorded as a CUDA graph; None where it can."""
 
 
 class CudaChecker:
@@ -34,20 +39,31 @@ class CudaChecker:
 
     def __init__(self, libraries: Path) -> None:
         # The loader reads LD_LIBRARY_PATH when a process starts, hence one of its own for each call.
+        self.libraries = libraries
         self._environment = {**os.environ, "LD_LIBRARY_PATH": f"{libraries}:{os.environ.get('LD_LIBRARY_PATH', '')}"}
+
+    def drive(self, how: str, bundle: Path, given: int | Path) -> dict[str, int]:
+        """What CUDA is asked to do while a bundle trains, see drive.py."""
+        counts: dict[str, int] = json.loads(self._run("drive.py", how, str(bundle), str(given)))
+        return counts
 
     def __call__(self, models: Sequence[Path], **sizes: int) -> list[Placement]:
         """The placement of each model with its symbolic dimensions fixed, `batch=64`."""
+        arguments = [f"{name}={size}" for name, size in sizes.items()]
+        output = self._run("place.py", *arguments, given="".join(f"{model}\n" for model in models))
+        return [Placement(**json.loads(line)) for line in output.splitlines()]
+
+    def _run(self, program: str, *arguments: str, given: str = "") -> str:
         done = subprocess.run(
-            [sys.executable, Path(__file__).parent / "place.py", *(f"{name}={size}" for name, size in sizes.items())],
-            input="".join(f"{model}\n" for model in models),
+            [sys.executable, Path(__file__).parent / program, *arguments],
+            input=given,
             env=self._environment,
             check=False,
             capture_output=True,
             text=True,
         )
         assert done.returncode == 0, done.stderr
-        return [Placement(**json.loads(line)) for line in done.stdout.splitlines()]
+        return done.stdout
 
 
 def installed_provider() -> Path:

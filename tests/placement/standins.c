@@ -1,5 +1,7 @@
-/* The CUDA calls whose answer matters while a session is created. Every other one that the provider needs is generated
-   to return 0 (success), see standins.py. Memory of the "device" is the host's; kernels are never computed. */
+/* The CUDA calls whose answer matters while a session is created or run. Every other one that the provider needs is
+   generated to return 0 (success), see standins.py. Memory of the "device" is the host's; kernels are never computed,
+   only counted. While a stream records a graph, calls that wait, allocate or copy in order with everything else are
+   refused from any thread, as CUDA refuses them in its global mode of capture; `standin_counts` says how often. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -43,22 +45,56 @@ const char *cublasGetStatusName(int status) { (void)status; return "stand-in"; }
 const char *cublasGetStatusString(int status) { (void)status; return "stand-in"; }
 void **__cudaRegisterFatBinary(void *binary) { static void *handle[4]; (void)binary; return handle; }
 
-static int allocate(void **pointer, size_t size) { *pointer = malloc(size ? size : 1); return *pointer ? 0 : 2; }
-int cudaMalloc(void **p, size_t size) { return allocate(p, size); }
-int cudaMallocHost(void **p, size_t size) { return allocate(p, size); }
-int cudaHostAlloc(void **p, size_t size, unsigned flags) { (void)flags; return allocate(p, size); }
-int cudaFree(void *p) { free(p); return 0; }
-int cudaFreeHost(void *p) { free(p); return 0; }
-int cudaMemcpy(void *to, const void *from, size_t size, int kind) { (void)kind; memcpy(to, from, size); return 0; }
+struct { _Atomic long recordings, replays, kernels, recorded_kernels, uploads, arrivals, refused; } standin_counts;
+static long on_its_way; /* a copy from memory that is not pinned returns before it has arrived */
+static _Atomic int recording;
+static int refuse(void) { if (recording) standin_counts.refused++; return recording ? 900 : 0; } /* ...CaptureUnsupported */
+
+static int allocate(void **pointer, size_t size) { *pointer = calloc(size ? size : 1, 1); return *pointer ? 0 : 2; }
+int cudaMalloc(void **p, size_t size) { return refuse() ? 900 : allocate(p, size); }
+int cudaMallocHost(void **p, size_t size) { return refuse() ? 900 : allocate(p, size); }
+int cudaHostAlloc(void **p, size_t size, unsigned flags) { (void)flags; return refuse() ? 900 : allocate(p, size); }
+int cudaFree(void *p) { if (refuse()) return 900; free(p); return 0; }
+int cudaFreeHost(void *p) { if (refuse()) return 900; free(p); return 0; }
+int cudaMemcpy(void *to, const void *from, size_t size, int kind) {
+    if (refuse()) return 900;
+    if (kind == 1) standin_counts.uploads++, __atomic_fetch_add(&on_its_way, 1, __ATOMIC_SEQ_CST); /* to the device */
+    memcpy(to, from, size);
+    return 0;
+}
 int cudaMemcpyAsync(void *to, const void *from, size_t size, int kind, void *stream) {
     (void)kind; (void)stream; memcpy(to, from, size); return 0;
 }
-int cudaMemset(void *p, int value, size_t size) { memset(p, value, size); return 0; }
+int cudaMemset(void *p, int value, size_t size) { if (refuse()) return 900; memset(p, value, size); return 0; }
 int cudaMemsetAsync(void *p, int value, size_t size, void *stream) { (void)stream; memset(p, value, size); return 0; }
 
 int cudaStreamCreate(void **stream) { return allocate(stream, 8); }
 int cudaStreamCreateWithFlags(void **stream, unsigned flags) { (void)flags; return allocate(stream, 8); }
-int cudaStreamIsCapturing(void *stream, int *status) { (void)stream; *status = 0; return 0; }
+int cudaStreamIsCapturing(void *stream, int *status) { (void)stream; *status = recording; return 0; }
+int cudaStreamSynchronize(void *stream) {
+    if (refuse()) return 900;
+    if (!stream) standin_counts.arrivals += __atomic_exchange_n(&on_its_way, 0, __ATOMIC_SEQ_CST);
+    return 0;
+}
+int cudaDeviceSynchronize(void) { return refuse(); }
+int cudaStreamBeginCapture(void *stream, int mode) { (void)stream; (void)mode; recording = 1; return 0; }
+int cudaStreamEndCapture(void *stream, void **graph) {
+    (void)stream; recording = 0; standin_counts.recordings++; return allocate(graph, 8);
+}
+int cudaGraphInstantiate(void **executable, void *graph, unsigned long long flags) {
+    (void)graph; (void)flags; return allocate(executable, 8);
+}
+int cudaGraphLaunch(void *executable, void *stream) { (void)executable; (void)stream; standin_counts.replays++; return 0; }
+int cudaGraphDestroy(void *graph) { free(graph); return 0; }
+int cudaGraphExecDestroy(void *executable) { free(executable); return 0; }
+struct grid { unsigned x, y, z; };
+static int launch(void) { *(recording ? &standin_counts.recorded_kernels : &standin_counts.kernels) += 1; return 0; }
+int cudaLaunchKernel(const void *f, struct grid g, struct grid b, void **arguments, size_t shared, void *stream) {
+    (void)f; (void)g; (void)b; (void)arguments; (void)shared; (void)stream; return launch();
+}
+int __cudaLaunchKernel(const void *f, struct grid g, struct grid b, void **arguments, size_t shared, void *stream) {
+    (void)f; (void)g; (void)b; (void)arguments; (void)shared; (void)stream; return launch();
+}
 int cudaEventCreate(void **event) { return allocate(event, 8); }
 int cudaEventCreateWithFlags(void **event, unsigned flags) { (void)flags; return allocate(event, 8); }
 int cublasCreate_v2(void **handle) { return allocate(handle, 8); }

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 from netwright.runtime import device, ort
 from netwright.runtime.device import CPU, CUDA, PROBE_ANSWER, PROBE_INPUT, PROBE_MODEL, select
 from netwright.runtime.errors import EnvironmentProblem, UserError
+from netwright.runtime.manifest import CudaOptions, DevicePlan
 from onnx import helper, numpy_helper
 
 
@@ -84,8 +86,33 @@ def test_an_unknown_device() -> None:
 def test_cuda_that_works(machine: SimpleNamespace, capfd: pytest.CaptureFixture[str]) -> None:
     assert select("auto") == CUDA
     assert select("cuda") == CUDA
-    assert CUDA.providers() == [("CUDAExecutionProvider", {"cudnn_conv_algo_search": "EXHAUSTIVE", "use_tf32": "1"})]
     assert capfd.readouterr() == ("", "")
+
+
+def test_the_plan_decides_where_nobody_does(machine: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
+    exact = CudaOptions(tf32=False)
+    assert select() == CUDA
+    assert select(None, DevicePlan("cpu")) == CPU
+    assert select(None, DevicePlan("cuda", exact)).cuda == exact
+    assert select("cuda", DevicePlan("cpu", exact)).cuda == exact, "the options are those of the plan, whoever chose"
+    assert select("cpu", DevicePlan("cuda")) == CPU
+    assert select(CPU, DevicePlan("cuda")) is CPU
+    monkeypatch.setattr(device, "driver_devices", lambda: None)
+    device.cuda_obstacle.cache_clear()
+    with pytest.raises(EnvironmentProblem, match="CUDA cannot be used"):
+        select(None, DevicePlan("cuda"))
+
+
+def test_what_the_providers_are_told() -> None:
+    usual = {"cudnn_conv_algo_search": "EXHAUSTIVE", "use_tf32": "1"}
+    assert CUDA.providers() == [("CUDAExecutionProvider", usual)]
+    assert CPU.providers(record=True) == [("CPUExecutionProvider", {})]
+    chosen = replace(CUDA, cuda=CudaOptions(tf32=False, graph=True, memory_limit=2**30))
+    assert chosen.providers() == [
+        ("CUDAExecutionProvider", {**usual, "use_tf32": "0", "gpu_mem_limit": "1073741824"}),
+    ]
+    ((_, recording),) = chosen.providers(record=True)
+    assert recording["enable_cuda_graph"] == "1"
 
 
 def test_a_wheel_without_cuda(machine: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:

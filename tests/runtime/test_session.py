@@ -73,6 +73,16 @@ def test_failures_to_load() -> None:
     assert fallback.hint == "run it on the CPU with --device cpu"
 
 
+def test_a_model_that_cannot_be_recorded() -> None:
+    words = (
+        "This session cannot use the graph capture feature as requested by the user as the model has control flow nodes"
+    )
+    problem = load_problem(MODEL, CUDA, RuntimeError(f"[ONNXRuntimeError] : 1 : FAIL : {words}"))
+    assert isinstance(problem, EnvironmentProblem)
+    assert str(problem) == f"m.onnx: ONNX Runtime cannot record the model as a CUDA graph: {words}"
+    assert problem.hint == "train without: --set training.device.cuda.graph=false"
+
+
 def test_failures_to_run() -> None:
     memory = run_problem(MODEL, RuntimeError("CUDA out of memory"))
     assert isinstance(memory, EnvironmentProblem)

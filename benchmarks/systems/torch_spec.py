@@ -1,0 +1,165 @@
+"""PyTorch on a spec of the model library: `torch_spec.py SPEC DEVICE eager|compile`.
+
+Builds the network that the spec means from PyTorch's own layers, losses and optimizers. A spec with something that is
+not translated here ends with a message: then there is nothing to compare with, and the table says so.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Callable
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+
+import torch
+from idle import idle_share
+from library import Work, load_work
+from torch import nn
+from torch.nn import functional
+from worker import serve
+
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "relu": nn.ReLU,
+    "sigmoid": nn.Sigmoid,
+    "tanh": nn.Tanh,
+    "softmax": lambda: nn.Softmax(-1),
+}
+READ_EVERY = {"cpu": 1, "cuda": 16}
+"""Steps between readings of the loss, as netwright has it."""
+
+
+class Network(nn.Module):
+    """The layers of a spec, each reading the values it names. Gives the value that each loss judges."""
+
+    def __init__(self, work: Work) -> None:
+        super().__init__()
+        self.entries = list(work.spec.layers)
+        self.modules_by_name = nn.ModuleDict()
+        shapes: dict[str, tuple[int, ...]] = {f.name: f.shape for f in work.spec.inputs}  # type: ignore[misc]
+        for entry in self.entries:
+            module, shape = _translate(entry.layer, [shapes[name] for name in entry.from_])
+            self.modules_by_name[entry.name] = module
+            shapes[entry.name] = shape
+
+    def forward(self, values: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        values = dict(values)
+        for entry in self.entries:
+            values[entry.name] = self.modules_by_name[entry.name](*(values[name] for name in entry.from_))
+        return values
+
+
+class Join(nn.Module):
+    """Several values as one."""
+
+    def __init__(self, join: Callable[[list[torch.Tensor]], torch.Tensor]) -> None:
+        super().__init__()
+        self.join = join
+
+    def forward(self, *values: torch.Tensor) -> torch.Tensor:
+        return self.join(list(values))
+
+
+def _translate(layer: Any, shapes: list[tuple[int, ...]]) -> tuple[nn.Module, tuple[int, ...]]:
+    """The module of a layer, and the shape it gives, both without the batch axis."""
+    (shape, *_), kind = shapes, layer.kind
+    if kind == "dense":
+        parts: list[nn.Module] = [nn.Linear(shape[-1], layer.units, bias=layer.use_bias)]
+        activation = layer.activation.kind if layer.activation is not None else "linear"
+        if activation != "linear":
+            parts.append(_activation(activation))
+        return nn.Sequential(*parts), (*shape[:-1], layer.units)
+    if kind in ACTIVATIONS:
+        return _activation(kind), shape
+    if kind == "flatten":
+        return nn.Flatten(), (torch.Size(shape).numel(),)
+    if kind == "reshape":
+        return nn.Unflatten(1, layer.shape), tuple(layer.shape)
+    if kind == "dropout":
+        return nn.Dropout(layer.rate), shape
+    if kind == "layer_norm":
+        return nn.LayerNorm(shape[-1]), shape
+    if kind == "add":
+        return Join(sum_of), shape
+    if kind == "normalize":
+        return nn.BatchNorm1d(shape[-1], affine=False, momentum=0.0).eval(), shape  # subtracts and divides by constants
+    raise SystemExit(f"the layer '{kind}' is not translated to PyTorch here")
+
+
+def sum_of(values: list[torch.Tensor]) -> torch.Tensor:
+    total = values[0]
+    for value in values[1:]:
+        total = total + value
+    return total
+
+
+def _activation(kind: str) -> nn.Module:
+    if kind not in ACTIVATIONS:
+        raise SystemExit(f"the activation '{kind}' is not translated to PyTorch here")
+    return ACTIVATIONS[kind]()
+
+
+def _objective(work: Work, values: dict[str, torch.Tensor], batch: dict[str, torch.Tensor]) -> torch.Tensor:
+    layers = {entry.name: entry for entry in work.spec.layers}
+    assert work.spec.training is not None
+    terms = []
+    for loss in work.spec.training.loss:
+        judged = layers.get(loss.from_)
+        inner = judged is not None and judged.layer.kind in ("softmax", "sigmoid")
+        scores = values[judged.from_[0] if inner and judged is not None else loss.from_]
+        target = batch[loss.target] if loss.target in batch else values[loss.target]
+        terms.append(loss.weight * _loss(loss.loss.kind, scores, target))
+    return torch.stack(terms).sum()
+
+
+def _loss(kind: str, scores: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    if kind == "categorical_cross_entropy":
+        return functional.cross_entropy(scores, target)
+    if kind == "binary_cross_entropy":
+        return functional.binary_cross_entropy_with_logits(scores.flatten(), target.flatten().float())
+    if kind == "squared_error":
+        return functional.mse_loss(scores.reshape(target.shape), target)
+    raise SystemExit(f"the loss '{kind}' is not translated to PyTorch here")
+
+
+def _optimizer(kind: str, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+    if kind in ("adam", "adamw"):
+        return (torch.optim.Adam if kind == "adam" else torch.optim.AdamW)(parameters, lr=1e-3, fused=True)
+    if kind in ("sgd", "nesterov"):
+        nesterov = kind == "nesterov"
+        return torch.optim.SGD(parameters, lr=1e-3, momentum=0.9 if nesterov else 0.0, nesterov=nesterov, fused=True)
+    raise SystemExit(f"the optimizer '{kind}' is not translated to PyTorch here")
+
+
+def main() -> None:
+    name, device, mode = sys.argv[1:4]
+    torch.manual_seed(0)
+    with tempfile.TemporaryDirectory() as folder:
+        work = load_work(name, Path(folder))
+    assert work.spec.training is not None
+    network = Network(work).to(device)
+    optimizer = _optimizer(work.spec.training.optimizer.optimizer.kind, list(network.parameters()))
+    forward: Any = torch.compile(network) if mode == "compile" else network
+    host = [{key: torch.from_numpy(value.copy()) for key, value in batch.items()} for batch in work.batches]
+    batches = cycle([{key: t.pin_memory() if device == "cuda" else t for key, t in batch.items()} for batch in host])
+    count, losses = 0, []
+
+    def step() -> None:
+        nonlocal count
+        batch = {key: tensor.to(device, non_blocking=True) for key, tensor in next(batches).items()}
+        optimizer.zero_grad(set_to_none=True)
+        loss = _objective(work, forward(batch), batch)
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.detach())
+        count += 1
+        if count % READ_EVERY[device] == 0:
+            torch.stack(losses).tolist()
+            losses.clear()
+
+    serve(step, warmup=2 * READ_EVERY[device] + 10, idle=lambda steps: idle_share(step, steps, device))
+
+
+if __name__ == "__main__":
+    main()
