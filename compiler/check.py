@@ -17,7 +17,7 @@ def check_spec(spec: Spec) -> None:
     variables = Variables()
     stand_in = {entry.name: ("word",) for entry in spec.layers if entry.layer.host_only}  # the data are not read
     forward = build_forward(spec, variables, vocabularies=stand_in)
-    build_init(spec, variables)
+    build_init(spec, variables, forward.trail)
     if spec.training is not None:
         freeze(spec, spec.training, variables)
         targets = declare_targets(spec, spec.training, forward)

@@ -36,8 +36,10 @@ def _is_number(_checker: Any, value: Any) -> bool:
 def _items(validator: Any, items: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
     """The keyword `items`, quick for long lists of plain numbers such as weights written in a spec."""
     plain = isinstance(items, dict) and items.keys() <= {"type", "description"}
-    if plain and isinstance(instance, list) and all(validator.is_type(item, items["type"]) for item in instance):
-        return
+    if plain and isinstance(instance, list):
+        types = as_list(items["type"])
+        if all(any(validator.is_type(item, type_) for type_ in types) for item in instance):
+            return
     yield from Draft202012Validator.VALIDATORS["items"](validator, items, instance, schema)
 
 

@@ -64,7 +64,8 @@ class _Checker:
         return not any(path == whole or path[: len(entry.path)] == entry.path for path in self._broken)
 
     def _metric_name(self, metric: Entry) -> str:
-        if metric.given_name is not None or not self._is_sound(metric):
+        known = metric.kind in self._families.metrics  # it may be a formula that could not be calculated
+        if metric.given_name is not None or not known or not self._is_sound(metric):
             return metric.given_name or metric.kind
         try:
             return str(self._families.metrics[metric.kind].from_yaml(metric.arguments).label)

@@ -18,6 +18,7 @@ from ..schedules.base import Horizon
 from ..spec.model import Spec
 from ..spec.settings import TrainingSettings
 from ..state import State
+from ..trail import Trail
 from ..variables import Variables
 from .fitting import FittingStep, build_fitting
 from .objective import Objective, Target, batch_size_of, build_objective, declare_targets
@@ -68,7 +69,7 @@ def build_graphs(
     if spec.training is None:
         built = {"inference": inference}
         if variables.declared:
-            built["init"] = build_init(spec, variables)
+            built["init"] = build_init(spec, variables, forward.trail)
         targets: dict[str, Target] = {}
         objective = None
     else:
@@ -118,7 +119,7 @@ def _training_graphs(
     learning_batch = [*learning.features.values(), *(target.value for target in targets.values())]
     counter_inputs = [counters.step, counters.random_counter]
     built = {
-        "init": build_init(spec, variables),
+        "init": build_init(spec, variables, forward.trail),
         "step": Graph(
             "step",
             (*learning_batch, *variables.values.values()),
@@ -205,10 +206,10 @@ def _sums(objective: Objective, forward: Forward) -> dict[str, Value]:
     return sums
 
 
-def build_init(spec: Spec, variables: Variables) -> Graph:
+def build_init(spec: Spec, variables: Variables, trail: Trail) -> Graph:
     """`seed` -> every state tensor, each from a random stream named after it.
 
-    Raises SpecError with every initializer that does not fit its tensor.
+    Raises SpecError with every initializer that does not fit its tensor; `trail` says where the tensor has its shape from.
     """
     seed = graph_input(SEED, DType.int64, ())
     outputs: dict[str, Value] = {}
@@ -222,10 +223,22 @@ def build_init(spec: Spec, variables: Variables) -> Graph:
                 key = random.key(seed, stream(f"init:{name}"))
                 value = state.initializer.build(key, state.shape, state.fan_in, state.fan_out)
             except BuildError as error:
-                origin = state.origin or spec.origin_of(())
-                problems.append(Diagnostic(origin, f"{name}: {error.message}", error.hint))
+                problems.append(_misfit(spec, state, error, trail))
                 continue
             outputs[name] = cast(value, state.dtype)
     if problems:
         raise SpecError(problems)
     return Graph("init", (seed,), outputs)
+
+
+def _misfit(spec: Spec, state: State, error: BuildError, trail: Trail) -> Diagnostic:
+    """At the initializer where the layer has one of its own, else at the layer."""
+    layer, _, parameter = state.name.rpartition("/")
+    origin = state.origin or spec.origin_of(())
+    for entry in spec.layers:
+        given = (f"{parameter}_initializer", "initializer")
+        if entry.name == layer:
+            found = [spec.origin_of((*entry.path, field, *error.path)) for field in given]
+            origin = next((place for place in found if place.path != spec.origin_of(entry.path).path), origin)
+    shapes = trail.to(trail.steps[layer]) if layer in trail.steps else ()
+    return Diagnostic(origin, f"{state.name}: {error.message}", error.hint, shapes)

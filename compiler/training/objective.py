@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..errors import BuildError, Diagnostic, SpecError
+from ..errors import BuildError, Diagnostic, SpecError, Step
 from ..ir import DType, TensorType, Value, constant, graph_input, op, scope
 from ..network import BATCH, Forward, least, note_limit
 from ..optimizers import ProximalOptimizer
@@ -22,6 +22,8 @@ class Target:
 
     value: Value
     classes: int | None = None
+    step: Step | None = None
+    """How it came by its type, for messages."""
 
 
 @dataclass
@@ -68,11 +70,13 @@ def declare_targets(spec: Spec, training: TrainingSettings, forward: Forward) ->
                     note_limit(forward, entry.target, classes)
             else:
                 value = known or graph_input(entry.target, wanted.dtype, wanted.shape)
-                earlier = targets[entry.target].classes if entry.target in targets else None
-                targets[entry.target] = Target(value, least(classes, earlier))
+                earlier = targets.get(entry.target)
+                step = earlier.step if earlier else _step_to(entry, spec, forward, value)
+                fewest = least(classes, earlier.classes if earlier else None)
+                targets[entry.target] = Target(value, fewest, step)
             _check_class_weights(entry, output.type)
         except BuildError as error:
-            problems.append(_diagnose(spec, entry, error))
+            problems.append(_diagnose(spec, entry, error, forward, targets))
     if problems:
         raise SpecError(problems)
     for entry in training.loss:
@@ -122,7 +126,7 @@ def build_objective(
             with scope(f"metric/{metric.name}", metric.origin):
                 objective.metrics[metric.name] = metric.metric.sums(output, target)
         except BuildError as error:
-            problems.append(_diagnose(spec, metric, error))
+            problems.append(_diagnose(spec, metric, error, forward, targets))
     if problems:
         raise SpecError(problems)
     return objective
@@ -191,7 +195,8 @@ def _require_own_name(metric: MetricEntry, inputs: Set[str]) -> None:
 
 def _agree(target: str, known: TensorType | None, wanted: TensorType) -> None:
     if known is not None and known != wanted:
-        raise BuildError(f"the target '{target}' is {known} already, this loss needs {wanted}")
+        message = f"the target '{target}' is {known} already, this loss needs {wanted}"
+        raise BuildError(message, "compare it with another one: `target: …`")
 
 
 def batch_size_of(forward: Forward) -> Value:
@@ -201,5 +206,20 @@ def batch_size_of(forward: Forward) -> Value:
     return op.Reshape(size, [])
 
 
-def _diagnose(spec: Spec, entry: LossEntry | MetricEntry, error: BuildError) -> Diagnostic:
-    return Diagnostic(spec.origin_of(entry.path + error.path), error.message, error.hint)
+def _step_to(entry: LossEntry, spec: Spec, forward: Forward, target: Value) -> Step:
+    """A target takes its type from what the first loss with it judges."""
+    return forward.trail.step(entry.target, spec.origin_of((*entry.path, "target")), [entry.from_], target.type)
+
+
+def _diagnose(
+    spec: Spec, entry: LossEntry | MetricEntry, error: BuildError, forward: Forward, targets: Mapping[str, Target]
+) -> Diagnostic:
+    """The mistake at its place, with how the judged value and what it is compared with came about."""
+    reads, also = [entry.from_], []
+    known = targets.get(entry.target)
+    if known is not None or entry.target in forward.trail.steps:
+        reads.append(entry.target)
+        also = [known.step] if known is not None and known.step is not None else []
+    name = entry.loss.kind if isinstance(entry, LossEntry) else entry.name
+    shapes = forward.trail.to(forward.trail.step(name, entry.origin, reads), also=also)
+    return Diagnostic(spec.origin_of(entry.path + error.path), error.message, error.hint, shapes)
