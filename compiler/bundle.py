@@ -23,6 +23,7 @@ from .spec.model import Spec
 from .spec.settings import TrainingSettings
 from .state import State
 from .training.graphs import SEED, Graphs, build_graphs
+from .training.loss_sums import loss_finalize, loss_sum_names
 from .training.objective import Target as TargetInput
 from .training.objective import declare_targets
 from .variables import Variables
@@ -292,7 +293,8 @@ def _data_columns(spec: Spec, forward: Forward, targets: Mapping[str, TargetInpu
 
 def _metric_entries(training: TrainingSettings, built: Graphs) -> list[dict[str, Any]]:
     assert built.objective is not None
-    loss = {"name": "loss", "finalize": "ratio", "sums": ["loss.sum", "loss.weight"], "goal": "min"}
+    sums, finalize = loss_sum_names(built.objective), loss_finalize(built.objective)
+    loss = {"name": "loss", "finalize": finalize, "sums": sums, "goal": "min"}
     return [loss] + [
         {
             "name": entry.name,

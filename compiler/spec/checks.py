@@ -128,8 +128,7 @@ def _is_uncalculated(error: ValidationError, *, part: bool) -> bool:
     """Whether a value is a formula where formulas are calculated, which is not for keys and lists of layers."""
     if not holds_formula(error.instance) or "propertyNames" in error.absolute_schema_path:
         return False
-    items = error.schema.get("items", {}) if isinstance(error.schema, Mapping) else {}
-    if LAYER in (items, items.get("items")):
+    if isinstance(error.schema, Mapping) and _holds_layers(error.schema):
         return False
     path = tuple(error.absolute_path)
     if part:
@@ -137,6 +136,14 @@ def _is_uncalculated(error: ValidationError, *, part: bool) -> bool:
     if path[:1] == ("blocks",):
         return "default" in path[-1:] or any(isinstance(step, int) for step in path)
     return len(path) > 1 or path[:1] in (("name",), ("training",), ("data",))
+
+
+def _holds_layers(schema: Mapping[str, Any]) -> bool:
+    """Whether layers are written there: a list of them, or a composite."""
+    fields = schema.get("properties", {})
+    holders = [schema, *(fields[name] for name in schema.get("required", ()) if name in fields)]
+    items = [holder.get("items", {}) for holder in holders]
+    return any(LAYER in (item, item.get("items")) for item in items)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ before anything is built: no depth exhausts the stack, no alias bomb the memory.
 
 from __future__ import annotations
 
+import codecs
 import difflib
 import re
 from collections.abc import Iterator
@@ -79,10 +80,11 @@ def read_bytes(path: FilePath) -> bytes:
 
 def read_data(data: bytes, file: str) -> tuple[Node, list[Diagnostic]]:
     """`read_text` for the content of a file."""
+    data = data.removeprefix(codecs.BOM_UTF8)
     try:
-        text = data.decode("utf-8-sig")
+        text = data.decode("utf-8")
     except UnicodeDecodeError as error:
-        good = data[: error.start].decode("utf-8-sig")
+        good = data[: error.start].decode("utf-8")
         place = _place_after(good, file)
         raise _failure(place, f"is not UTF-8 text: byte 0x{data[error.start]:02x}", "save the file as UTF-8") from None
     return read_text(text, file)

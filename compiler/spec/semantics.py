@@ -9,6 +9,7 @@ from typing import Any
 from ..errors import BuildError, Diagnostic, Origin
 from .entries import LOSS_CONNECTIONS, METRIC_CONNECTIONS, Entry, Reference, read_entries, sample_weight_of, target_of
 from .expand import Expansion
+from .expand.formulas import holds_formula
 from .positions import Path, Positions
 from .schema import Families
 from .settings import NAME_PATTERN, RESERVED
@@ -64,7 +65,7 @@ class _Checker:
         return not any(path == whole or path[: len(entry.path)] == entry.path for path in self._broken)
 
     def _metric_name(self, metric: Entry) -> str:
-        known = metric.kind in self._families.metrics  # it may be a formula that could not be calculated
+        known = metric.kind in self._families.metrics and not _holds_formula(metric.arguments)  # that has no value
         if metric.given_name is not None or not known or not self._is_sound(metric):
             return metric.given_name or metric.kind
         try:
@@ -195,6 +196,11 @@ class _Checker:
         if isinstance(by, str) and by not in self._targets:
             hint = did_you_mean(by, self._targets, "targets")
             self._add(("data", "balance", "by"), f"no loss uses the target '{by}'", hint)
+
+
+def _holds_formula(value: Any) -> bool:
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return holds_formula(value) or any(map(_holds_formula, parts))
 
 
 def _or(words: list[str]) -> str:

@@ -21,7 +21,8 @@ from ..state import State
 from ..trail import Trail
 from ..variables import Variables
 from .fitting import FittingStep, build_fitting
-from .objective import Objective, Target, batch_size_of, build_objective, declare_targets
+from .loss_sums import loss_sums
+from .objective import Objective, Target, build_objective, declare_targets
 from .update import RANDOM_COUNTER, build_update, declare_counters, declare_slots
 
 SEED = "seed"
@@ -191,16 +192,14 @@ def _batch_metrics(training: TrainingSettings, objective: Objective) -> dict[str
     values = {}
     for entry in training.metrics:
         if entry.metric.finalize == "ratio":
-            total, weight = objective.metrics[entry.name].values()
+            total, weight = (cast(part, DType.float32) for part in objective.metrics[entry.name].values())
             values[entry.name] = total / weight
     return values
 
 
 def _sums(objective: Objective, forward: Forward) -> dict[str, Value]:
-    """The evaluation outputs: the batch's mean loss weighted by its size, and the sums of each metric."""
-    with scope("evaluate"):
-        weight = batch_size_of(forward) if objective.weight is None else objective.weight
-        sums = {"loss.sum": objective.loss * weight, "loss.weight": weight}
+    """The evaluation outputs: the sums of the loss and of each metric."""
+    sums = loss_sums(objective, forward)
     for name, parts in objective.metrics.items():
         sums.update({f"{name}.{suffix}": value for suffix, value in parts.items()})
     return sums

@@ -10,6 +10,7 @@ import numpy as np
 from ..errors import BuildError, Diagnostic, SpecError, Step
 from ..ir import DType, TensorType, Value, constant, graph_input, op, scope
 from ..network import BATCH, Forward, least, note_limit
+from ..ops.cast import cast
 from ..optimizers import ProximalOptimizer
 from ..regularization import penalty
 from ..spec.model import Spec
@@ -26,17 +27,26 @@ class Target:
     """How it came by its type, for messages."""
 
 
-@dataclass
-class Objective:
-    """The scalar loss of a batch, and the sums of each metric, over one forward graph.
+@dataclass(frozen=True)
+class LossTerm:
+    """One of the losses: its mean over the batch times its share, and what that counts among other batches.
 
-    weight: what the batch's loss counts among others: the sum of its weights where a single loss is weighted; None for
-    the number of examples.
+    The weight is the sum of the examples' weights; None where each example counts alike.
     """
 
-    loss: Value
-    metrics: dict[str, Mapping[str, Value]] = field(default_factory=dict)
+    value: Value
     weight: Value | None = None
+
+
+@dataclass
+class Objective:
+    """The scalar loss of a batch, and the sums of each metric, over one forward graph."""
+
+    loss: Value
+    terms: list[LossTerm] = field(default_factory=list)
+    """The losses that `loss` adds up, beside the penalty."""
+    penalty: Value | None = None
+    metrics: dict[str, Mapping[str, Value]] = field(default_factory=dict)
     differentiable: Value | None = None
     """The loss without the L1 penalty, for an optimizer that handles the penalty itself; otherwise None."""
 
@@ -95,26 +105,29 @@ def build_objective(
 ) -> Objective:
     """Loss and metric sums of one forward graph. The penalty on `regularized` parameters is part of the loss."""
     problems: list[Diagnostic] = []
-    loss: Value | None = None
-    weight: Value | None = None
+    terms: list[LossTerm] = []
     known = {item.name: forward.values[item.name] for item in spec.inputs}
     known |= {name: target.value for name, target in targets.items()}
     for entry in training.loss:
         with scope(f"loss/{entry.target}", entry.origin):
             elements = entry.loss.elements(forward.values[entry.from_], known[entry.target])
             weights = example_weights(entry, known, elements)
+            weight = None
             if weights is None:
                 mean = op.ReduceMean(elements, keepdims=0)
             else:
                 mean, weight = weighted_mean(elements, weights)
-            term = mean if entry.weight == 1 else mean * entry.weight
-            loss = term if loss is None else loss + term
-    assert loss is not None  # the schema asks for at least one
+                weight = cast(weight, DType.float32)
+            mean = cast(mean, DType.float32)
+            terms.append(LossTerm(mean if entry.weight == 1 else mean * entry.weight, weight))
+    loss = terms[0].value  # the schema asks for at least one
+    for term in terms[1:]:
+        loss = loss + term.value
     settings = training.regularization
     with scope("regularization", training.origin):
         extra = penalty(regularized, settings.l1, settings.l2)
         smooth = penalty(regularized, 0.0, settings.l2)
-    objective = Objective(loss if extra is None else loss + extra, weight=weight if len(training.loss) == 1 else None)
+    objective = Objective(loss if extra is None else loss + extra, terms, extra)
     if isinstance(training.optimizer.optimizer, ProximalOptimizer):
         objective.differentiable = loss if smooth is None else loss + smooth
     for metric in training.metrics:
@@ -197,13 +210,6 @@ def _agree(target: str, known: TensorType | None, wanted: TensorType) -> None:
     if known is not None and known != wanted:
         message = f"the target '{target}' is {known} already, this loss needs {wanted}"
         raise BuildError(message, "compare it with another one: `target: …`")
-
-
-def batch_size_of(forward: Forward) -> Value:
-    """The number of examples in the batch as a float32 scalar; a constant once a session fixes the batch axis."""
-    feature = next(iter(forward.features.values()))
-    size = op.Cast(op.Shape(feature, start=0, end=1), to=DType.float32.code)
-    return op.Reshape(size, [])
 
 
 def _step_to(entry: LossEntry, spec: Spec, forward: Forward, target: Value) -> Step:
