@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -132,8 +132,12 @@ def build_objective(
         objective.differentiable = loss if smooth is None else loss + smooth
     for metric in training.metrics:
         output = forward.values[metric.from_]
+        if metric.name in known or metric.name in forward.prepared:  # `step` has them as inputs, and metrics as outputs
+            message = f"'{metric.name}' is the name of an input of the training graphs"
+            origin = spec.origin_of((*metric.path, "name"))
+            problems.append(Diagnostic(origin, message, "give the metric another name"))
+            continue
         try:
-            _require_own_name(metric, {*known, *forward.prepared})
             target = known[metric.target]
             metric.metric.check(output.type, target.type)
             with scope(f"metric/{metric.name}", metric.origin):
@@ -197,13 +201,6 @@ def _require_examples(entry: LossEntry, output: Value) -> None:
             f"a loss compares examples, but '{entry.from_}' has no batch axis: {output.type}",
             "judge a value that depends on an input",
         )
-
-
-def _require_own_name(metric: MetricEntry, inputs: Set[str]) -> None:
-    """A metric is an output of `step`, which has inputs as well."""
-    if metric.name in inputs:
-        message = f"'{metric.name}' is the name of an input of the training graphs"
-        raise BuildError(message, "give the metric another name", ("name",))
 
 
 def _agree(target: str, known: TensorType | None, wanted: TensorType) -> None:

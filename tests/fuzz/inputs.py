@@ -18,7 +18,15 @@ ROOT: Final = Path(__file__).parents[2]
 CORPUS: Final = Path(__file__).parent / "corpus"
 SHARES: Final = {"bytes": 55, "soup": 5, "schema": 15, "network": 14, "damaged": 11}
 """How many of a hundred inputs are made in which way."""
-OVERRIDDEN: Final = ("training.epochs", "training.seed", "network[0]", "network[0].dense.units", "inputs.x[0]", "a..b", "")
+OVERRIDDEN: Final = (
+    "training.epochs",
+    "training.seed",
+    "network[0]",
+    "network[0].dense.units",
+    "inputs.x[0]",
+    "a..b",
+    "",
+)
 INCLUDED: Final = ("spec.yaml", "parts.yaml", "broken.yaml", "folder", "nowhere.yaml", "circle.yaml", "../a", "\0")
 
 
@@ -64,9 +72,7 @@ def _overrides(random: Random) -> tuple[str, ...]:
     maker = SpecMaker(random, oddness=0.1)
     values = (lambda: as_yaml(maker.values.anything(), random)[:-1], lambda: "9" * 27, lambda: "[1", lambda: "{a: *b}")
     count = random.choice((1, 1, 2))
-    return tuple(
-        f"{random.choice(OVERRIDDEN)}{random.choice('===: ')}{random.choice(values)()}" for _ in range(count)
-    )
+    return tuple(f"{random.choice(OVERRIDDEN)}{random.choice('===: ')}{random.choice(values)()}" for _ in range(count))
 
 
 @cache

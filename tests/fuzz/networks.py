@@ -14,7 +14,21 @@ from netwright.runtime.data.source import source_schema
 
 from .values import Values
 
-SHAPES: Final = [[], [1], [2], [3], [4], [2, 3], [4, 4], [3, 1], ["time"], ["time", 2], [8, 8, 1], [3, 6, 6], [2, 2, 2, 2]]
+SHAPES: Final = [
+    [],
+    [1],
+    [2],
+    [3],
+    [4],
+    [2, 3],
+    [4, 4],
+    [3, 1],
+    ["time"],
+    ["time", 2],
+    [8, 8, 1],
+    [3, 6, 6],
+    [2, 2, 2, 2],
+]
 PLAIN: Final = ["relu", "tanh", {"dense": 2}, {"dense": 3}, "flatten", "layer_norm", {"dropout": 0.5}, "sigmoid"]
 SOME_NAMES: Final = ("x", "y", "a", "b", "h", "dense1", "dense2", "relu1", "input", "b1", "repeat1", "residual1/dense1")
 NAMED: Final = ("a", "b", "h", "k", "hidden", "left", "right", "logits")
@@ -120,7 +134,12 @@ class SpecMaker:
             return {kind: inside if self._chance(0.5) else {"layers": inside}}
         if kind == "expression":
             name = self._name()
-            text = f"{name} * 2 + {self._name()}", f"sum({name} ** 2)", f"grad(sum({name} * {name}), {name})", f"-{name}"
+            text = (
+                f"{name} * 2 + {self._name()}",
+                f"sum({name} ** 2)",
+                f"grad(sum({name} * {name}), {name})",
+                f"-{name}",
+            )
             return {"expression": self.random.choice(text)}
         if kind == "shared":
             return {"shared": {"layer": self.random.choice([n for n in self._known if n in NAMED] or ["dense1"])}}
@@ -177,5 +196,3 @@ class SpecMaker:
 
     def _chance(self, probability: float) -> bool:
         return self.random.random() < probability
-
-

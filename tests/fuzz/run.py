@@ -70,7 +70,9 @@ class Report:
             *(f"  late: {count} × {message}" for message, count in self.late.most_common(20)),
             f"  findings: {sum(map(len, self.findings.values()))}",
         ]
-        lines += [f"    {len(n)} × {what}  (such as --seed {self.seed} --only {n[0]})" for what, n in self.findings.items()]
+        lines += [
+            f"    {len(n)} × {what}  (such as --seed {self.seed} --only {n[0]})" for what, n in self.findings.items()
+        ]
         return "\n".join(lines)
 
 

@@ -156,7 +156,7 @@ def test_a_graph_that_refuses_text_says_so(tmp_path: Path) -> None:
 MISTAKES = {
     "3": (
         "network[0].bag_of_words: the vocabulary of 'bag_of_words1' is fitted to the training texts, which are not at"
-        " hand\n  shapes: text (batch) → bag_of_words1\n"
+        " hand\n  shapes:\n    test.yaml:4:10: text string(batch)\n    test.yaml:6:13: text → bag_of_words1\n"
         "  hint: make the data available, or write `vocabulary: [...]`"
     )
 }
