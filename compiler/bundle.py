@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import shutil
@@ -162,7 +163,7 @@ def compile_spec(
     fitted to the training texts, by layer name. Raises SpecError.
     """
     built = build_graphs(spec, _horizon(spec.training, train_rows), PASSES_OF[target], vocabularies)
-    return Bundle(spec, target, built, _manifest(spec, target, built))
+    return Bundle(spec, target, built, {**_manifest(spec, target, built), **_vocabulary_entries(vocabularies)})
 
 
 def _require_vacant(folder: Path) -> None:
@@ -208,6 +209,15 @@ def _manifest(spec: Spec, target: Target, built: Graphs) -> dict[str, Any]:
             for step in built.fitting
         ],
     }
+
+
+def _vocabulary_entries(vocabularies: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """What a run is held to when it goes on: weights are for words, in their order."""
+    entries = [
+        {"layer": name, "words": len(words), "sha256": hashlib.sha256(json.dumps(list(words)).encode()).hexdigest()}
+        for name, words in vocabularies.items()
+    ]
+    return {"vocabularies": entries} if entries else {}
 
 
 def _graph_entry(name: str, graph: Graph, built: Graphs) -> dict[str, Any]:

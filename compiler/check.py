@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from .network import build_forward
 from .spec.model import Spec
-from .training.graphs import build_init, freeze
+from .training.graphs import build_init, freeze, require_trained
 from .training.objective import build_objective, declare_targets
+from .training.update import check_schedule
 from .variables import Variables
 
 
@@ -21,4 +22,6 @@ def check_spec(spec: Spec) -> None:
     if spec.training is not None:
         freeze(spec, spec.training, variables)
         targets = declare_targets(spec, spec.training, forward)
-        build_objective(spec, spec.training, forward, targets, regularized=[])
+        objective = build_objective(spec, spec.training, forward, targets, regularized=[])
+        require_trained(spec, spec.training, variables, objective)
+        check_schedule(spec, spec.training)

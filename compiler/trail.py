@@ -35,7 +35,7 @@ class Trail:
         self._meaning[name] = made
 
     def to(self, last: Step, *, also: Iterable[Step | str] = ()) -> tuple[Step, ...]:
-        """The nearest steps that led to `last`, and those to the values or steps `also`, in order; `last` at the end."""
+        """The nearest steps that led to `last` and to the values or steps `also`, in order; `last` at the end."""
         others = [self.steps.get(item) if isinstance(item, str) else item for item in also]
         given = [item for item in others if item is not None and item.name not in self.steps]
         found: dict[str, Step] = {}

@@ -35,11 +35,9 @@ class Variables:
         known = self.declared.get(state.name)
         if known is not None:
             if replace(known, trainable=state.trainable) != state:
-                raise BuildError(
-                    f"'{state.name}' has the shape {shape_text(known.shape)}, but here {shape_text(state.shape)} is needed",
-                    "a layer can be shared by inputs of one size",
-                    state=state.name,
-                )
+                have, need = shape_text(known.shape), shape_text(state.shape)
+                message = f"'{state.name}' has the shape {have}, but here {need} is needed"
+                raise BuildError(message, "a layer can be shared by inputs of one size", state=state.name)
             return self.values[state.name]
         self._check_size(state)
         self.declared[state.name] = state

@@ -102,6 +102,15 @@ class FittingStep:
 
 
 @dataclass(frozen=True)
+class Vocabulary:
+    """The words that a layer was fitted to: how many, and the SHA-256 of their JSON list."""
+
+    layer: str
+    words: int
+    sha256: str
+
+
+@dataclass(frozen=True)
 class EarlyStopping:
     """Stop when `monitor` has not improved by more than `minimum_change` for `patience` epochs."""
 
@@ -141,3 +150,4 @@ class Manifest:
     training: TrainingPlan | None = None
     data: dict[str, Any] | None = None
     fitting: tuple[FittingStep, ...] = ()
+    vocabularies: tuple[Vocabulary, ...] = ()

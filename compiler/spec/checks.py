@@ -18,6 +18,7 @@ from ..errors import Diagnostic
 from .expand.composite import LAYER
 from .expand.formulas import holds_formula
 from .positions import Node, Path, Positions, mapping
+from .scalars import as_float32, fits_float32
 from .settings import MAX_REPORTED, NAME_PATTERN
 from .suggest import closest, did_you_mean
 from .wording import a, expected, expected_number, family_of, fields, plural, received
@@ -29,8 +30,21 @@ def _is_integer(_checker: Any, value: Any) -> bool:
 
 
 def _is_number(_checker: Any, value: Any) -> bool:
-    """No field of a spec means anything with `.inf` or `.nan`."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    """No field of a spec means anything with `.inf` or `.nan`, or with what float32 turns into that or 0."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and fits_float32(value)
+
+
+def _bound(keyword: str) -> Callable[[Any, float, Any, Any], Iterator[ValidationError]]:
+    """A bound that excludes itself, also where it is what float32 rounds the number to: 1 for 0.99999999."""
+    plain = Draft202012Validator.VALIDATORS[keyword]
+
+    def check(validator: Any, bound: float, instance: Any, schema: Any) -> Iterator[ValidationError]:
+        given = as_float32(instance) if isinstance(instance, float) and fits_float32(instance) else instance
+        for error in plain(validator, bound, given, schema):
+            error.instance = instance
+            yield error
+
+    return check
 
 
 def _items(validator: Any, items: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
@@ -53,7 +67,12 @@ def _properties(validator: Any, properties: Any, instance: Any, schema: Any) -> 
 
 _Validator = extend(  # type: ignore[no-untyped-call]
     Draft202012Validator,
-    {"items": _items, "properties": _properties},
+    {
+        "items": _items,
+        "properties": _properties,
+        "exclusiveMinimum": _bound("exclusiveMinimum"),
+        "exclusiveMaximum": _bound("exclusiveMaximum"),
+    },
     type_checker=Draft202012Validator.TYPE_CHECKER.redefine_many({"integer": _is_integer, "number": _is_number}),
 )
 
@@ -293,8 +312,9 @@ class _Translator:
         yield self._at(path, message, _value_hint(value, schema, path))
 
     def _out_of_bounds(self, violation: _Violation) -> Iterator[Diagnostic]:
-        wanted = expected_number(violation.schema)
-        yield self._at(violation.path, f"must be {wanted}, received {received(violation.value)}")
+        wanted, value = expected_number(violation.schema), violation.value
+        rounded = f", which is {received(as_float32(value))} in float32" if _is_rounded(violation) else ""
+        yield self._at(violation.path, f"must be {wanted}, received {received(value)}{rounded}")
 
     def _wrong_choice(self, violation: _Violation) -> Iterator[Diagnostic]:
         path, value = violation.path, violation.value
@@ -363,6 +383,12 @@ _HANDLERS: dict[str, _Handler] = {
 }
 
 
+def _is_rounded(violation: _Violation) -> bool:
+    """Whether the number as written is inside the bound, and only as float32 at it."""
+    value, limit = violation.value, violation.limit
+    return violation.keyword.startswith("exclusive") and value != limit and as_float32(value) == limit
+
+
 def _kind_hint(word: str, kinds: list[str], family: str) -> str:
     return did_you_mean(word, kinds, plural(family))
 
@@ -394,6 +420,8 @@ def _value_hint(value: Any, schema: Mapping[str, Any], path: Path) -> str | None
         return hint
     if isinstance(value, float) and math.isfinite(value) and "integer" in types and value.is_integer():
         return f"write {int(value)}"
+    if isinstance(value, float) and math.isfinite(value) and "number" in types:
+        return "float32, in which networks calculate, " + ("makes 0 of it" if abs(value) < 1 else "ends at 3.4e38")
     if isinstance(value, dict):
         return "begin each entry of a list with '- '" if "array" in types else None
     if isinstance(value, list):

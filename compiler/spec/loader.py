@@ -158,7 +158,7 @@ class _Composer:
                 if root is not None:
                     raise _failure(self._place(event), "a second document begins here", "a spec is one YAML document")
                 root = self._node(next(self._events), depth=1)
-        if root is None or root.value is None:
+        if root is None or (root.value is None and not self._broken):
             raise _failure(Place(self._file, self._line, self._column), "is empty", "a spec begins with 'netwright: 1'")
         return root
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from types import MappingProxyType
 
 from .. import random
 from ..autodiff import gradients
 from ..errors import BuildError, Diagnostic, SpecError
-from ..ir import DType, Graph, Value, graph_input, scope
+from ..ir import DType, Graph, Value, graph_input, reachable, scope
 from ..network import Forward, build_forward, stream
 from ..ops.cast import cast
 from ..passes import PASSES, Pass, optimize
@@ -100,6 +101,7 @@ def _training_graphs(
     regularized = [variables.values[state.name] for state in trained if state.regularized]
 
     evaluated = build_objective(spec, training, forward, targets, regularized)
+    require_trained(spec, training, variables, evaluated)
     counters = declare_counters(variables)
     learning = build_forward(
         spec, variables, random_counter=counters.random_counter, vocabularies=vocabularies, prepared=True
@@ -169,6 +171,24 @@ def freeze(spec: Spec, training: TrainingSettings, variables: Variables) -> None
         raise SpecError(problems)
 
 
+def require_trained(spec: Spec, training: TrainingSettings, variables: Variables, objective: Objective) -> None:
+    """Raises SpecError where training would change nothing: the losses depend on no parameter that is trained."""
+    parameters = variables.of_kind("parameter")
+    trained = [variables.values[name] for name, state in parameters.items() if state.trainable]
+    read = {value for node in reachable([term.value for term in objective.terms]) for value in node.given_inputs}
+    if any(value in read for value in trained):
+        return
+    origin = training.origin
+    if trained:
+        reason, hint = "the loss depends on no parameter that is trained", "judge a value that such a layer makes"
+    elif parameters:
+        origin = spec.origin_of(("training", "frozen"))
+        reason, hint = "every parameter is frozen", f"the parameters are {', '.join(islice(parameters, 12))}"
+    else:
+        reason, hint = "the network has no parameters", "add a layer that learns, or remove the section"
+    raise SpecError([Diagnostic(origin, f"there is nothing to train: {reason}", hint)])
+
+
 def _optimized(spec: Spec, graphs: Mapping[str, Graph], passes: Sequence[Pass]) -> dict[str, Graph]:
     """Raises SpecError where numbers of the spec turn out not to fit once they are computed."""
     try:
@@ -208,7 +228,7 @@ def _sums(objective: Objective, forward: Forward) -> dict[str, Value]:
 def build_init(spec: Spec, variables: Variables, trail: Trail) -> Graph:
     """`seed` -> every state tensor, each from a random stream named after it.
 
-    Raises SpecError with every initializer that does not fit its tensor; `trail` says where the tensor has its shape from.
+    Raises SpecError with every initializer that does not fit its tensor; `trail` says where that has its shape from.
     """
     seed = graph_input(SEED, DType.int64, ())
     outputs: dict[str, Value] = {}
