@@ -11,13 +11,14 @@ from .values import TEXTS, Values
 
 # fmt: off
 PIECES: Final = [
-    b"netwright: 1\n", b"inputs:\n", b"network:\n", b"  - ", b"{", b"}", b"[", b"]", b": ", b", ", b"&a ", b"*a", b"<<: *a",
-    b"!!int ", b"!x ", b"!!binary ", b"'", b'"', b"|\n", b">-\n", b"? ", b"# ", b"---\n", b"...\n", b"\t", b"\n", b"\r\n",
-    b"  ", b"%YAML 1.2\n", b"\xef\xbb\xbf", b"\x00", b"\xc2\x85", b"\xe2\x80\xa8", "é😀".encode(), b"\xff\xfe", b"1e999",
-    b"1e40", b".nan", b"-.inf", b"~", b"0x", b"- - - ", b"9" * 30, b"1e-9999", b"[" * 70, b"{a: " * 70, b"${n}", b"${",
-    b"${9**9**9}", b"'${[1] * 3}'", b"true", b"no", b"0o777", b"12:30:00", b"2001-01-01", b"=", b"@", b"`", b"<<: {a: 1}",
-    b"from: ", b"name: ", b"repeat: {times: 1000000000, layers: [relu]}", b"blocks: {a: [a]}", b"include: spec.yaml\n",
-    b"&x [*x]", b"a" * 300, b"\\x00", b"\\uD800", b'"\\U0010FFFF"', b"- ? - : ",
+    b"netwright: 1\n", b"inputs:\n", b"network:\n", b"  - ", b"{", b"}", b"[", b"]", b": ", b", ", b"&a ", b"*a",
+    b"<<: *a", b"!!int ", b"!x ", b"!!binary ", b"'", b'"', b"|\n", b">-\n", b"? ", b"# ", b"---\n", b"...\n", b"\t",
+    b"\n", b"\r\n", b"  ", b"%YAML 1.2\n", b"\xef\xbb\xbf", b"\x00", b"\xc2\x85", b"\xe2\x80\xa8", "é😀".encode(),
+    b"\xff\xfe", b"1e999", b"1e40", b".nan", b"-.inf", b"~", b"0x", b"- - - ", b"9" * 30, b"1e-9999", b"[" * 70,
+    b"{a: " * 70, b"${n}", b"${", b"${9**9**9}", b"'${[1] * 3}'", b"true", b"no", b"0o777", b"12:30:00",
+    b"2001-01-01", b"=", b"@", b"`", b"<<: {a: 1}", b"from: ", b"name: ",
+    b"repeat: {times: 1000000000, layers: [relu]}", b"blocks: {a: [a]}", b"include: spec.yaml\n", b"&x [*x]",
+    b"a" * 300, b"\\x00", b"\\uD800", b'"\\U0010FFFF"', b"- ? - : ",
 ]
 # fmt: on
 

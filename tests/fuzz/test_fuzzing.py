@@ -35,7 +35,6 @@ def test_what_was_found_once_stays_mended(path: Path, trials: Trials) -> None:
 
 def test_todays_inputs() -> None:
     report = fuzz(SEED, INPUTS, seconds=40)
-    print(report.text())
     assert not report.findings, report.text()
     assert report.inputs == INPUTS or report.seconds > 40
     assert report.total("load refused") > report.inputs / 2

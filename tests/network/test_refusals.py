@@ -43,7 +43,8 @@ REFUSED = {
         "training: {loss: {squared_error: {from: w}}}\n",
         "test.yaml:4:34: training.loss.squared_error: a loss compares examples, but 'w' has no batch axis:"
         " float32(3, 2)\n"
-        "  shapes:\n    test.yaml:3:12: w (3, 2)\n    test.yaml:4:19: w → squared_error\n  hint: judge a value that depends on an input",
+        "  shapes:\n    test.yaml:3:12: w (3, 2)\n    test.yaml:4:19: w → squared_error\n"
+        "  hint: judge a value that depends on an input",
     ),
     "a metric called like a sample weight": (
         "inputs: {x: [3]}\nnetwork: [{dense: 2}]\n"
