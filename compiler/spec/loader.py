@@ -18,7 +18,7 @@ import yaml
 from ..errors import Diagnostic, Origin, SpecError
 from . import scalars
 from .positions import Node, Place, mapping, sequence
-from .yaml_errors import explain_syntax_error
+from .yaml_errors import MAX_DEPTH, explain_syntax_error
 
 try:
     from yaml import CSafeLoader as _YamlLoader
@@ -26,7 +26,6 @@ except ImportError:  # PyYAML without libyaml: the same events, only slower
     from yaml import SafeLoader as _YamlLoader  # type: ignore[assignment]
 
 MAX_BYTES = 10_000_000
-MAX_DEPTH = 64
 MAX_VALUES = 100_000
 MAX_TEXT = 10_000
 MAX_KEY = 200

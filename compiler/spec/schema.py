@@ -74,11 +74,13 @@ def language_schema(
     `named` leaves out the kinds that it does not hold, as for `Definitions`.
     """
     families = families or installed_families()
-    schema = schema_without_blocks(data_schema, families)
+    schema = schema_without_blocks(data_schema, families, named)
     return _with_blocks(schema, _common_fields(families)[families.layers.family], blocks) if blocks else schema
 
 
-def schema_without_blocks(data_schema: Mapping[str, Any] | None, families: Families) -> dict[str, Any]:
+def schema_without_blocks(
+    data_schema: Mapping[str, Any] | None, families: Families, named: Collection[str] | None
+) -> dict[str, Any]:
     """The part of `language_schema` that is the same for every spec."""
     common = _common_fields(families)
     definitions = Definitions(common, named)

@@ -37,7 +37,7 @@ NAMED: Final = ("a", "b", "h", "k", "hidden", "left", "right", "logits")
 @cache
 def language() -> dict[str, Any]:
     """The schema that every input is held against, made once."""
-    return schema_without_blocks(source_schema(), installed_families())
+    return schema_without_blocks(source_schema(), installed_families(), None)
 
 
 @dataclass

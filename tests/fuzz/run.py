@@ -22,6 +22,8 @@ from fuzz.trial import Outcome, Trials, limited_memory, peak_megabytes, quick_sc
 
 SHARE_COMPILED = 20
 """One valid input in so many is compiled, by its number."""
+SHARE_NAMED = 8
+"""One input in so many is also held against the schema of the kinds that it names alone, as the command line does."""
 
 _MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
 """Where a file costs no disk."""
@@ -80,10 +82,11 @@ def fuzz(seed: int, count: int, *, first: int = 0, seconds: float = float("inf")
     """Run inputs `first` … of a seed, `count` of them or as many as fit in the time."""
     report = Report(seed)
     start = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="netwright-fuzz-", dir=_MEMORY) as folder, quick_schema(), limited_memory():
+    with tempfile.TemporaryDirectory(prefix="netwright-fuzz-", dir=_MEMORY) as folder, quick_schema() as switch, limited_memory():
         trials = Trials(Path(folder))
         for number in range(first, first + count):
             given = make(seed, number)
+            switch.named = number % SHARE_NAMED == 0
             outcome = trials.run(given, compiles=number % SHARE_COMPILED == 0)
             report.add(number, given, outcome)
             if outcome.finding and keep is not None:

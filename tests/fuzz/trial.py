@@ -20,12 +20,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Final
+from typing import Any, Final
 from unittest.mock import patch
 
 from netwright.cli.failures import printable
 from netwright.compiler import Spec, SpecError, check_spec, compile_spec, load_spec
-from netwright.compiler.spec import installed_families, schema
+from netwright.compiler.spec import installed_families, model, schema
 from netwright.compiler.variables import Variables
 from netwright.runtime.data.source import source_schema
 
@@ -70,7 +70,8 @@ class Trials:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._file = folder / "spec.yaml"
-        self._families, self._data_schema = installed_families(), source_schema()
+        self._families, sources = installed_families(), source_schema()
+        self._data_schema = lambda named: sources if named is None else source_schema(named)
         (folder / "folder").mkdir()
         (folder / "parts.yaml").write_text("blocks: {one: [relu]}\ntraining: {loss: squared_error}\nname: parts\n")
         (folder / "broken.yaml").write_text("training: {loss: [\n")
@@ -150,11 +151,29 @@ def peak_megabytes() -> float:
     return peak / 1e6 if sys.platform == "darwin" else peak / 1e3
 
 
+@dataclass
+class Switch:
+    """Whether a spec is first held against the schema of the kinds that it names, which a program does but once."""
+
+    named: bool = False
+
+
 @contextmanager
-def quick_schema() -> Iterator[None]:
-    """Make the part of the schema that every spec has in common once, which is most of what loading costs."""
-    with patch.object(schema, "schema_without_blocks", lambda data_schema, families: language()):
-        yield
+def quick_schema() -> Iterator[Switch]:
+    """Make the schema of all kinds once, and leave out that of the named kinds unless the switch says otherwise."""
+    switch = Switch()
+    make, words = schema.schema_without_blocks, model._words
+
+    def once(data_schema: Any, families: Any, named: Any) -> Any:
+        return language() if named is None else make(data_schema, families, named)
+
+    def if_asked(root: Any) -> Any:
+        if not switch.named:
+            raise SpecError([])  # so that all kinds are looked at
+        return words(root)
+
+    with patch.object(schema, "schema_without_blocks", once), patch.object(model, "_words", if_asked):
+        yield switch
 
 
 @contextmanager
