@@ -163,7 +163,9 @@ def compile_spec(
     fitted to the training texts, by layer name. Raises SpecError.
     """
     built = build_graphs(spec, _horizon(spec.training, train_rows), PASSES_OF[target], vocabularies)
-    return Bundle(spec, target, built, {**_manifest(spec, target, built), **_vocabulary_entries(vocabularies)})
+    return Bundle(
+        spec, target, built, {**_manifest(spec, target, built), "vocabularies": _vocabulary_entries(vocabularies)}
+    )
 
 
 def _require_vacant(folder: Path) -> None:
@@ -211,13 +213,12 @@ def _manifest(spec: Spec, target: Target, built: Graphs) -> dict[str, Any]:
     }
 
 
-def _vocabulary_entries(vocabularies: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+def _vocabulary_entries(vocabularies: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
     """What a run is held to when it goes on: weights are for words, in their order."""
-    entries = [
+    return [
         {"layer": name, "words": len(words), "sha256": hashlib.sha256(json.dumps(list(words)).encode()).hexdigest()}
         for name, words in vocabularies.items()
     ]
-    return {"vocabularies": entries} if entries else {}
 
 
 def _graph_entry(name: str, graph: Graph, built: Graphs) -> dict[str, Any]:
