@@ -113,6 +113,9 @@ class _Checker:
             taken[name] = (what, origin)
 
     def _check_output_names(self, taken: dict[str, tuple[str, Origin]]) -> None:
+        if "output" in self._inputs and not self._expansion.outputs:
+            message = "without `outputs` the network returns its last value as 'output', so no input can be called that"
+            self._add(("inputs", "output"), message, "choose another name, or write `outputs`", of_key=True)
         for output in self._expansion.outputs:
             if not (output.last_name == output.name and taken.get(output.name, ("layer",))[0] == "layer"):
                 self._claim(output.name, "output", self._origin(("outputs", output.name), of_key=True), dict(taken))

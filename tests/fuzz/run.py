@@ -82,7 +82,11 @@ def fuzz(seed: int, count: int, *, first: int = 0, seconds: float = float("inf")
     """Run inputs `first` … of a seed, `count` of them or as many as fit in the time."""
     report = Report(seed)
     start = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="netwright-fuzz-", dir=_MEMORY) as folder, quick_schema() as switch, limited_memory():
+    with (
+        tempfile.TemporaryDirectory(prefix="netwright-fuzz-", dir=_MEMORY) as folder,
+        quick_schema() as switch,
+        limited_memory(),
+    ):
         trials = Trials(Path(folder))
         for number in range(first, first + count):
             given = make(seed, number)
