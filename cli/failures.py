@@ -68,6 +68,8 @@ def print_diagnostics(diagnostics: Iterable[Diagnostic]) -> None:
         click.secho(printable(diagnostic.message), err=True, fg="red", color=colored())
         for use in diagnostic.origin.uses:
             click.secho(printable(f"  {use}"), err=True, color=colored())
+        for line in diagnostic.trail:
+            click.secho(printable(f"  {line}"), err=True, color=colored())
         for line in _excerpt(diagnostic):
             click.secho(line, err=True, dim=True, color=colored())
         if diagnostic.hint:

@@ -17,7 +17,11 @@ from .specs import load_spec, set_option
 @click.option("--json", "as_json", is_flag=True, help="Print [{file, line, column, path, message, hint}] instead.")
 @click.pass_context
 def command(ctx: click.Context, spec: str, overrides: tuple[str, ...], as_json: bool) -> None:
-    """Check a spec and report every mistake with its place, its reason and a hint."""
+    """Check a spec and report every mistake with its place, its reason and a hint.
+
+    With --json a mistake inside a block also has `within`, how the block came to be used; one of shapes has `shapes`,
+    the values that led to it as [{file, line, column, path, name, reads, type}].
+    """
     from netwright.compiler import SpecError, check_spec
 
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import shutil
@@ -25,6 +26,7 @@ from .spec.model import Spec
 from .spec.settings import TrainingSettings
 from .state import State
 from .training.graphs import SEED, Graphs, build_graphs
+from .training.loss_sums import loss_finalize, loss_sum_names
 from .training.objective import Target as TargetInput
 from .training.objective import declare_targets
 from .variables import Variables
@@ -169,7 +171,8 @@ def compile_spec(
     with choosing(forms) as choices:
         built = build_graphs(spec, _horizon(spec.training, train_rows), PASSES_OF[target], vocabularies)
     _check_recording(spec, built)
-    return Bundle(spec, target, built, _manifest(spec, target, built, choices), choices.questions)
+    manifest = _manifest(spec, target, built, choices) | {"vocabularies": _vocabulary_entries(vocabularies)}
+    return Bundle(spec, target, built, manifest, choices.questions)
 
 
 def _check_recording(spec: Spec, built: Graphs) -> None:
@@ -229,6 +232,14 @@ def _manifest(spec: Spec, target: Target, built: Graphs, choices: Choices) -> di
         ],
         "forms": {subject: form for subject, form in choices.answers.items() if subject in choices.questions},
     }
+
+
+def _vocabulary_entries(vocabularies: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
+    """What a run is held to when it goes on: weights are for words, in their order."""
+    return [
+        {"layer": name, "words": len(words), "sha256": hashlib.sha256(json.dumps(list(words)).encode()).hexdigest()}
+        for name, words in vocabularies.items()
+    ]
 
 
 def _graph_entry(name: str, graph: Graph, built: Graphs) -> dict[str, Any]:
@@ -314,7 +325,8 @@ def _data_columns(spec: Spec, forward: Forward, targets: Mapping[str, TargetInpu
 
 def _metric_entries(training: TrainingSettings, built: Graphs) -> list[dict[str, Any]]:
     assert built.objective is not None
-    loss = {"name": "loss", "finalize": "ratio", "sums": ["loss.sum", "loss.weight"], "goal": "min"}
+    sums, finalize = loss_sum_names(built.objective), loss_finalize(built.objective)
+    loss = {"name": "loss", "finalize": finalize, "sums": sums, "goal": "min"}
     return [loss] + [
         {
             "name": entry.name,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from .network import build_forward
 from .spec.model import Spec
-from .training.graphs import build_init, freeze
+from .training.graphs import build_init, freeze, require_trained
 from .training.objective import build_objective, declare_targets
+from .training.update import check_schedule
 from .variables import Variables
 
 
@@ -17,8 +18,10 @@ def check_spec(spec: Spec) -> None:
     variables = Variables()
     stand_in = {entry.name: ("word",) for entry in spec.layers if entry.layer.host_only}  # the data are not read
     forward = build_forward(spec, variables, vocabularies=stand_in)
-    build_init(spec, variables)
+    build_init(spec, variables, forward.trail)
     if spec.training is not None:
         freeze(spec, spec.training, variables)
         targets = declare_targets(spec, spec.training, forward)
-        build_objective(spec, spec.training, forward, targets, regularized=[])
+        objective = build_objective(spec, spec.training, forward, targets, regularized=[])
+        require_trained(spec, spec.training, variables, objective)
+        check_schedule(spec, spec.training)

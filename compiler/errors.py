@@ -35,21 +35,64 @@ class Origin:
 
 
 @dataclass(frozen=True)
+class Step:
+    """A value on the way to a mistake: where it is written, what it is made of, and its type."""
+
+    origin: Origin
+    name: str
+    reads: tuple[str, ...] = ()
+    type: str = ""
+    """`(batch, 8)`, with the dtype before it where that is not float32; empty for what could not be made."""
+
+    def __str__(self) -> str:
+        """`net.yaml:7:5: image → flatten1 (batch, 64)`."""
+        reads = self.reads if len(self.reads) <= 6 else (*self.reads[:4], "…", self.reads[-1])
+        made = f"{self.name} {self.type}" if self.type else self.name
+        whole = f"{', '.join(reads)} → {made}" if reads else made
+        place = f"{self.origin.file}:{self.origin.line}:{self.origin.column}"
+        return ", ".join([f"{place}: {whole}", *self.origin.uses])
+
+    def as_json(self) -> dict[str, object]:
+        """One of the `shapes` of a diagnostic."""
+        within = {"within": list(self.origin.within)} if self.origin.within else {}
+        return {**self.origin.as_json(), "name": self.name, "reads": list(self.reads), "type": self.type, **within}
+
+
+@dataclass(frozen=True)
 class Diagnostic:
     """One mistake: where it is, what is wrong (with the received value), and what to do about it."""
 
     origin: Origin
     message: str
     hint: str | None = None
+    shapes: tuple[Step, ...] = ()
+    """Where shapes do not fit: how they came about, in the order of computation, the mistake last."""
+
+    @property
+    def trail(self) -> list[str]:
+        """The lines that say how the shapes came about; none where shapes are not what is wrong."""
+        if not self.shapes:
+            return []
+        shown = {step.name for step in self.shapes}
+        complete = all(name in shown for step in self.shapes for name in step.reads)
+        return ["shapes:", *([] if complete else ["  …"]), *(f"  {step}" for step in self.shapes)]
 
     def __str__(self) -> str:
-        lines = [f"{self.origin}: {self.message}", *(f"  {use}" for use in self.origin.uses)]
-        return "\n".join([*lines, f"  hint: {self.hint}"] if self.hint else lines)
+        notes = [*self.origin.uses, *self.trail, *([f"hint: {self.hint}"] if self.hint else [])]
+        return "\n".join([f"{self.origin}: {self.message}", *(f"  {note}" for note in notes)])
 
     def as_json(self) -> dict[str, object]:
-        """The form `netwright validate --json` prints."""
-        within = {"within": list(self.origin.within)} if self.origin.within else {}
-        return {**self.origin.as_json(), "message": self.message, "hint": self.hint, **within}
+        """The form `netwright validate --json` prints: the message with the trail of shapes, and that step by step."""
+        entry: dict[str, object] = {
+            **self.origin.as_json(),
+            "message": "\n  ".join([self.message, *self.trail]),
+            "hint": self.hint,
+        }
+        if self.origin.within:
+            entry["within"] = list(self.origin.within)
+        if self.shapes:
+            entry["shapes"] = [step.as_json() for step in self.shapes]
+        return entry
 
 
 class SpecError(Exception):
@@ -63,10 +106,13 @@ class SpecError(Exception):
 class BuildError(Exception):
     """A mistake found while building a graph, not yet tied to a place; whoever knows the place adds it."""
 
-    def __init__(self, message: str, hint: str | None = None, path: tuple[str | int, ...] = ()) -> None:
+    def __init__(
+        self, message: str, hint: str | None = None, path: tuple[str | int, ...] = (), *, state: str | None = None
+    ) -> None:
         self.message = message
         self.hint = hint
         self.path = path  # relative to the element being built, e.g. ("units",)
+        self.state = state  # the state tensor of another layer that it does not agree with
         super().__init__(message)
 
 

@@ -16,6 +16,7 @@ from .layers.base import Statistic
 from .spec.model import InputSpec, Spec
 from .spec.settings import LayerEntry
 from .state import State
+from .trail import Trail
 from .variables import Variables
 
 BATCH = symbol("batch")
@@ -45,6 +46,8 @@ class Forward:
     """Feature name -> n, where a layer that reads it allows only 0 … n − 1 (rows of an embedding)."""
     prepared: dict[str, Value] = field(default_factory=dict)
     """Layer name -> what a host-only layer makes of the features."""
+    trail: Trail = field(default_factory=Trail)
+    """How every value came about, for messages."""
 
 
 @dataclass
@@ -165,6 +168,8 @@ def build_forward(
     forward = Forward(features, dict(features), outputs={})
     builder = _Builder(spec, forward, variables, random_counter, vocabularies, prepared)
     for item in spec.inputs:
+        forward.trail.note(item.name, item.origin, (), features[item.name].type)
+    for item in spec.inputs:
         builder.preprocess(item)
     for entry in spec.network + tuple(layer for output in spec.outputs for layer in output.layers):
         builder.layer(entry)
@@ -216,7 +221,6 @@ class _Builder:
         self.random_counter = random_counter
         self.diagnostics: list[Diagnostic] = []
         self.entries: dict[str, LayerEntry] = {}  # layer name -> the entry that owns its parameters
-        self.fed_by: dict[str, str] = {}  # layer name -> the name of its first input, for the shape trail
 
     def preprocess(self, item: InputSpec) -> None:
         """Let the name of an input mean what its preprocessing makes of it."""
@@ -228,11 +232,10 @@ class _Builder:
                 del self.forward.values[item.name]
             else:
                 self.forward.values[item.name] = made
+                self.forward.trail.rename(item.name, item.preprocess[-1].name)
 
     def layer(self, entry: LayerEntry) -> None:
         """Add one layer, unless a layer it reads failed (and was reported)."""
-        if entry.from_:
-            self.fed_by[entry.name] = entry.from_[0]
         inputs = [self.forward.values[name] for name in entry.from_ if name in self.forward.values]
         owner = self.owner(entry)
         if len(inputs) < len(entry.from_) or owner is None:
@@ -252,11 +255,15 @@ class _Builder:
             _check_text(owner.layer, inputs)
             self.forward.values[entry.name] = self.prepare(entry.name, value) if owner.layer.host_only else value
             self.entries[entry.name] = owner
+            self.forward.trail.note(entry.name, entry.origin, entry.from_, value.type)
             for name in entry.from_:
                 note_limit(self.forward, name, owner.layer.index_limit)
         except BuildError as error:
-            message = f"{error.message}\n  shapes: {self.trail(entry)}"
-            self.diagnostics.append(Diagnostic(self.spec.origin_of(entry.path + error.path), message, error.hint))
+            origin = self.spec.origin_of(entry.path + error.path)
+            trail = self.forward.trail
+            other = [] if error.state is None else [error.state.rpartition("/")[0]]
+            shapes = trail.to(trail.step(entry.name, entry.origin, entry.from_), also=other)
+            self.diagnostics.append(Diagnostic(origin, error.message, error.hint, shapes))
 
     def prepare(self, name: str, value: Value) -> Value:
         """Note what a host-only layer makes; where it is prepared, an input stands for it."""
@@ -269,18 +276,6 @@ class _Builder:
         The spec's checks have found that layer; None means that it failed to build, and was reported.
         """
         return self.entries.get(entry.layer.layer) if isinstance(entry.layer, Shared) else entry
-
-    def trail(self, entry: LayerEntry) -> str:
-        """`image (batch, 8, 8) → flatten1 (batch, 64) → dense1`: how the shapes came about, back to the input."""
-        steps = [entry.name]
-        name: str | None = self.fed_by.get(entry.name)
-        while name is not None:
-            steps.append(f"{name} {shape_text(self.forward.values[name].shape)}")
-            name = self.fed_by.get(name)
-        steps.reverse()
-        if len(steps) > 12:  # where it came from, and what led here
-            steps[3:-8] = ["…"]
-        return " → ".join(steps)
 
 
 def _check_text(layer: Layer, inputs: Sequence[Value]) -> None:

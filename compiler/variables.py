@@ -35,9 +35,9 @@ class Variables:
         known = self.declared.get(state.name)
         if known is not None:
             if replace(known, trainable=state.trainable) != state:
-                raise BuildError(
-                    f"'{state.name}' is declared as {shape_text(known.shape)} and again as {shape_text(state.shape)}"
-                )
+                have, need = shape_text(known.shape), shape_text(state.shape)
+                message = f"'{state.name}' has the shape {have}, but here {need} is needed"
+                raise BuildError(message, "a layer can be shared by inputs of one size", state=state.name)
             return self.values[state.name]
         self._check_size(state)
         self.declared[state.name] = state
@@ -53,12 +53,14 @@ class Variables:
             advice = f"did you mean '{close[0]}'?" if close else "it must belong to an earlier layer"
             raise BuildError(f"'{name}' is tied to '{tie.to}', but no earlier parameter is called so", advice)
         if tie.transposed and len(source.shape) != 2:
-            raise BuildError(f"'{tie.to}' of shape {shape_text(source.shape)} cannot be transposed, it is no matrix")
+            message = f"'{tie.to}' of shape {shape_text(source.shape)} cannot be transposed, it is no matrix"
+            raise BuildError(message, state=tie.to)
         got = source.shape[::-1] if tie.transposed else source.shape
         if got != shape:
             turned = source.shape[::-1] if not tie.transposed else source.shape
             hint = f"write transposed: {'false' if tie.transposed else 'true'}" if turned == shape else None
-            raise BuildError(f"'{name}' needs the shape {shape_text(shape)}, '{tie.to}' has {shape_text(got)}", hint)
+            message = f"'{name}' needs the shape {shape_text(shape)}, '{tie.to}' has {shape_text(got)}"
+            raise BuildError(message, hint, state=tie.to)
         value = self.values[tie.to]
         return op.Transpose(value, perm=[1, 0]) if tie.transposed else value
 

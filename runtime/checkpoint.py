@@ -117,6 +117,27 @@ def check_fits(path: Path, checkpoint: Checkpoint, manifest: Manifest) -> None:
         )
 
 
+def check_vocabularies(run: Path, known: Manifest, manifest: Manifest) -> None:
+    """Refuse to go on with weights that are for other words, where the training texts have changed meanwhile.
+
+    Raises:
+        UserError: each layer whose words are not those of the run.
+    """
+    before = {vocabulary.layer: vocabulary for vocabulary in known.vocabularies}
+    changes = [
+        f"\n  '{now.layer}' was fitted to {then.words:,} words, "
+        + (f"now to {now.words:,}" if now.words != then.words else "now to others")
+        for now in manifest.vocabularies
+        if (then := before.get(now.layer)) is not None and then.sha256 != now.sha256
+    ]
+    if changes:
+        raise UserError(
+            f"{run}: the training texts have changed since the run began, so its weights are for other words:"
+            f"{''.join(changes)}",
+            "bring the texts back, or train into another folder",
+        )
+
+
 def _difference(entry: StateEntry, value: NDArray[Any] | None) -> str | None:
     place = f", defined at {entry.origin}" if entry.origin else ""
     wanted = f"{entry.dtype} {list(entry.shape)}"

@@ -21,6 +21,13 @@ def ratio(total: Array, weight: Array) -> float:
     return _divide(float(total), float(weight))
 
 
+def sum_of_ratios(*sums: Array) -> float:
+    """Σ sᵢ / wᵢ over pairs: losses that weigh the examples differently. One that no example counts for adds nothing."""
+    pairs = [(float(total), float(weight)) for total, weight in zip(sums[::2], sums[1::2], strict=True)]
+    counted = [total / weight for total, weight in pairs if weight]
+    return sum(counted) if counted else float("nan")
+
+
 def root_ratio(total: Array, weight: Array) -> float:
     """√(s / w), e.g. the root mean squared error."""
     return float(np.sqrt(_divide(float(total), float(weight))))
@@ -54,6 +61,7 @@ def f1(counts: Array) -> float:
 
 FINALIZERS: dict[str, Callable[..., MetricValue]] = {
     "ratio": ratio,
+    "sum_of_ratios": sum_of_ratios,
     "root_ratio": root_ratio,
     "r2": r2,
     "confusion": confusion,

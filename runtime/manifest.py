@@ -102,6 +102,15 @@ class FittingStep:
 
 
 @dataclass(frozen=True)
+class Vocabulary:
+    """The words that a layer was fitted to: how many, and the SHA-256 of their JSON list."""
+
+    layer: str
+    words: int
+    sha256: str
+
+
+@dataclass(frozen=True)
 class EarlyStopping:
     """Stop when `monitor` has not improved by more than `minimum_change` for `patience` epochs."""
 
@@ -162,3 +171,4 @@ class Manifest:
     data: dict[str, Any] | None = None
     fitting: tuple[FittingStep, ...] = ()
     forms: dict[str, str] = field(default_factory=dict)
+    vocabularies: tuple[Vocabulary, ...] = ()

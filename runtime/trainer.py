@@ -11,7 +11,7 @@ from pathlib import Path
 
 from .bundle import Bundle, load_bundle
 from .callbacks import Callback, EpochDone, RunStarted, StepDone
-from .checkpoint import Checkpoint, Position, check_fits, load_checkpoint, save_checkpoint
+from .checkpoint import Checkpoint, Position, check_fits, check_vocabularies, load_checkpoint, save_checkpoint
 from .data.batches import Batches
 from .data.columns import Columns
 from .data.plan import Partitions
@@ -119,6 +119,8 @@ def _require_kernels(bundle: Bundle, plan: TrainingPlan, device: Device) -> None
 def _checkpoint_to_resume(folder: RunFolder, bundle: Bundle, seed: int | None) -> Checkpoint:
     checkpoint = load_checkpoint(folder.last)
     check_fits(folder.last, checkpoint, bundle.manifest)
+    if (folder.bundle / "manifest.json").is_file():
+        check_vocabularies(folder.folder, load_bundle(folder.bundle).manifest, bundle.manifest)
     position = checkpoint.position
     if seed is not None and seed != position.seed:
         raise UserError(

@@ -181,7 +181,7 @@ def registry_of(hint: Any) -> Registry[Any] | None:
 
 def _convert(hint: Any, value: Any) -> Any:
     if value is None:
-        return None
+        return _nothing(hint)
     for member in union_members(hint):
         registry = registry_of(member)
         if registry is not None and (isinstance(value, Mapping) or (isinstance(value, str) and value in registry)):
@@ -196,6 +196,14 @@ def _convert(hint: Any, value: Any) -> Any:
         if member is float and isinstance(value, int) and not isinstance(value, bool):
             return float(value)
     return value
+
+
+def _nothing(hint: Any) -> Any:
+    """What an empty value (`split:`) means: None where the field can be that, else all defaults."""
+    members = union_members(hint)
+    described = (m for m in members if isinstance(m, type) and issubclass(m, Described) and registry_of(m) is None)
+    settings = None if types.NoneType in members else next(described, None)
+    return None if settings is None else settings.from_yaml(None)
 
 
 def _fits(cls: type[Described], value: Any) -> bool:

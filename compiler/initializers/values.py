@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import numpy as np
 from netwright.schema import spec_field
@@ -12,6 +12,8 @@ from ..errors import BuildError
 from ..ir import DType, Value, constant, shape_text
 from .base import Initializer
 from .constant import filled
+
+_LARGEST: Final = float(np.finfo(np.float32).max)
 
 
 @Initializer.registry.register("values")
@@ -58,6 +60,8 @@ network:
 def _shape_of(values: Any, path: tuple[str | int, ...] = ("values",)) -> tuple[int, ...]:
     """The shape of nested lists. Raises BuildError where lists differ in shape or hold something else than numbers."""
     if isinstance(values, (int, float)) and not isinstance(values, bool):
+        if not abs(values) <= _LARGEST:  # neither is NaN
+            raise BuildError(f"must be a number that float32 holds, received {values!r}", "it holds up to 3.4e38", path)
         return ()
     if not isinstance(values, (list, tuple)):
         raise BuildError(f"must be a number, received {values!r}", path=path)

@@ -11,7 +11,7 @@ from typing import ClassVar, Literal
 
 from netwright.schema import spec_field
 
-from ..ir import Value, constant
+from ..ir import DType, Value, constant
 from ..ops import op
 from .base import Activation, activation
 from .checks import feature_axis
@@ -220,4 +220,5 @@ class Step(Activation):
     high: float = spec_field("The value for x ≥ 0.", default=1.0)
 
     def apply(self, x: Value) -> Value:
-        return op.Where(op.GreaterOrEqual(x, 0), constant(self.high, x.dtype), constant(self.low, x.dtype))
+        dtype = x.dtype if x.dtype.is_float else DType.float32  # whole numbers would cut the values
+        return op.Where(op.GreaterOrEqual(x, 0), constant(self.high, dtype), constant(self.low, dtype))

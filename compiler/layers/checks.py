@@ -14,6 +14,12 @@ def require_float(x: Value) -> None:
         raise BuildError(f"needs floating-point numbers, received {x.type}", "declare the input as float32")
 
 
+def require_batch(x: Value) -> None:
+    """Raise BuildError for a single number, which has no axis that could be the batch."""
+    if x.rank == 0:
+        raise BuildError("needs a batch axis, received a single number", "read a value that depends on an input")
+
+
 def feature_axis(axis: int, x: Value) -> int:
     """The axis counted from the front, the batch being 0.
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ..ir import Value, product
 from ..ops.shapes import reshape
 from .base import Layer, LayerContext
+from .checks import require_batch
 
 
 @Layer.registry.register("flatten")
@@ -17,4 +18,5 @@ class Flatten(Layer):
     def build(self, context: LayerContext, *inputs: Value) -> Value:
         del context
         (x,) = inputs
+        require_batch(x)
         return reshape(x, (x.shape[0], product(x.shape[1:])))

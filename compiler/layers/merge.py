@@ -90,4 +90,5 @@ def _require_alike(inputs: tuple[Value, ...], except_axis: int | None = None) ->
             continue
         different = set(sizes) - ({1} if except_axis is None else set())
         if len(different) > 1:
-            raise BuildError(f"the inputs differ in axis {axis}: {shapes}")
+            hint = "bring them to one size, or put them side by side with `concat`" if except_axis is None else None
+            raise BuildError(f"the inputs differ in axis {axis}: {shapes}", hint)

@@ -11,6 +11,7 @@ from ..errors import BuildError
 from ..ir import Dim, Value, divide_exactly, product, shape_text
 from ..ops.shapes import reshape
 from .base import Layer, LayerContext
+from .checks import require_batch
 
 
 @Layer.registry.register("reshape")
@@ -31,6 +32,7 @@ class Reshape(Layer):
     def build(self, context: LayerContext, *inputs: Value) -> Value:
         del context
         (x,) = inputs
+        require_batch(x)
         return reshape(x, (x.shape[0], *self._resolved(x)))
 
     def _resolved(self, x: Value) -> tuple[Dim, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar, Final, Literal
 
 import numpy as np
 from netwright.schema import spec_field
@@ -13,6 +13,9 @@ from ..ir import Array, DType, Value, constant
 from ..ops import op
 from ..ops.cast import cast
 from .base import Layer, LayerContext
+
+LARGEST_MATRIX: Final = 30_000_000
+"""Numbers, which the model holds for each axis: from 4,096 to 7,000 pixels."""
 
 
 @Layer.registry.register("resize")
@@ -55,12 +58,17 @@ network:
 
 
 def _nearest(length: int, size: int) -> Array:
-    """The pixel whose area holds the centre of each new pixel."""
+    """The pixel whose area holds the centre of each new pixel. Raises BuildError for more pixels than an image has."""
+    _require_sensible(length, size)
     return np.floor((np.arange(size) + 0.5) * length / size).astype(np.int64)
 
 
 def interpolation_matrix(length: int, size: int) -> Array:
-    """The matrix [size, length] that interpolates linearly between pixel centres; beyond the outer ones they repeat."""
+    """The matrix [size, length] that interpolates linearly between pixel centres; beyond the outer ones they repeat.
+
+    Raises BuildError for a matrix larger than any image makes.
+    """
+    _require_sensible(length, size)
     centre = np.clip((np.arange(size) + 0.5) * length / size - 0.5, 0, length - 1)
     low = np.floor(centre).astype(np.int64)
     matrix = np.zeros((size, length), np.float32)
@@ -68,3 +76,12 @@ def interpolation_matrix(length: int, size: int) -> Array:
     np.add.at(matrix, (rows, low), 1 - (centre - low))
     np.add.at(matrix, (rows, np.minimum(low + 1, length - 1)), centre - low)
     return matrix
+
+
+def _require_sensible(length: int, size: int) -> None:
+    if length * size > LARGEST_MATRIX:
+        raise BuildError(
+            f"from {length:,} to {size:,} pixels takes a matrix of {length * size:,} numbers; "
+            f"the most is {LARGEST_MATRIX:,}",
+            "choose a smaller size",
+        )

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Final
 
 import numpy as np
 from netwright.schema import spec_field
 
+from ..errors import BuildError
 from ..ir import DType, TensorType, Value, constant
 from ..ops import op
 from ..ops.cast import cast
 from .base import Finalize, Metric
-from .problem import check_classes, predicted_and_true
+from .problem import check_classes, is_categorical, predicted_and_true
+
+MOST_CLASSES: Final = 5_000
+"""The counts are 100 MB then."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +28,12 @@ class _Confusion(Metric):
 
     def check(self, output: TensorType, target: TensorType) -> None:
         check_classes(output, target)
+        classes = output.shape[-1] if is_categorical(output, target) else 2
+        if isinstance(classes, int) and classes > MOST_CLASSES:
+            raise BuildError(
+                f"counts every class against every other, at most {MOST_CLASSES:,} of them, received {classes:,}",
+                "use `accuracy` or `top_k`",
+            )
 
     def sums(self, output: Value, target: Value) -> Mapping[str, Value]:
         predicted, true, classes = predicted_and_true(output, target, self.threshold)

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..ir import Array, Dim, Shape, Value, apply, constant, op, product
 from .cast import cast
-from .conv_gradients import transposed
+from .conv_input_gradient import transposed
 from .resizing import repeated
 from .shapes import reshape, zeros_like
 from .slicing import pad_zeros, take

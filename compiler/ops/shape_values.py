@@ -128,6 +128,8 @@ def _dim_value(dim: SymbolicDim, sources: Sequence[Value]) -> Value:
                 near = op.Shape(source, start=axis, end=axis + 1) + constant(np.array([difference]))
     if near is not None:
         return near
+    if any(_axis(symbol(name), sources) is None for name in dim.symbols) and (split := _as_product(dim, sources)):
+        return split
     total: Value | None = None
     for monomial, coefficient in dim.terms:
         term = _term_value(dim, monomial, coefficient, sources)
@@ -136,14 +138,32 @@ def _dim_value(dim: SymbolicDim, sources: Sequence[Value]) -> Value:
     return total
 
 
+def _as_product(dim: SymbolicDim, sources: Sequence[Value]) -> Value | None:
+    """`2*batch*time` where `time` is no axis, but `batch` and `2*time` are; None when there is no such pair."""
+    for source in sources:
+        for axis, have in enumerate(source.shape):
+            rest = divide_exactly(dim, have) if isinstance(have, SymbolicDim) else None
+            factor = constant(np.array([rest], dtype=np.int64)) if isinstance(rest, int) else _axis(rest, sources)
+            if factor is not None:
+                return factor * op.Shape(source, start=axis, end=axis + 1)
+    return None
+
+
+def _axis(dim: Dim | None, sources: Sequence[Value]) -> Value | None:
+    """A vector of one number, the size of the first axis of this dimension; None when none has it."""
+    found = ((source, axis) for source in sources for axis, have in enumerate(source.shape) if have == dim)
+    source, axis = next(found, (None, 0))
+    return None if source is None else op.Shape(source, start=axis, end=axis + 1)
+
+
 def _term_value(dim: SymbolicDim, monomial: Sequence[str], coefficient: int, sources: Sequence[Value]) -> Value:
     factors = [constant(np.array([coefficient], dtype=np.int64))] if coefficient != 1 or not monomial else []
     for name in monomial:
-        axis = next(((s, i) for s in sources for i, have in enumerate(s.shape) if have == symbol(name)), None)
-        if axis is None:
+        size = _axis(symbol(name), sources)
+        if size is None:
             measured = ", ".join(repr(source) for source in sources) or "nothing"
             raise InternalError(f"the dimension {dim} needs '{name}', which is no axis of {measured}")
-        factors.append(op.Shape(axis[0], start=axis[1], end=axis[1] + 1))
+        factors.append(size)
     result = factors[0]
     for factor in factors[1:]:
         result = result * factor

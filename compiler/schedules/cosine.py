@@ -35,6 +35,11 @@ class Cosine(Schedule):
 
     def rate(self, step: Value, horizon: Horizon) -> Value:
         warmup, total = self._warmup(horizon), self._total(horizon)
+        if self.warmup_epochs and self.steps is None and horizon.total_steps and horizon.steps_per_epoch:
+            epochs = horizon.total_steps // horizon.steps_per_epoch
+            if self.warmup_epochs >= epochs:
+                message = f"a warm-up of {self.warmup_epochs:g} epochs leaves nothing of the {epochs} of training"
+                raise BuildError(message, path=("warmup_epochs",))
         if warmup >= total:
             raise BuildError(
                 f"the warm-up of {warmup} steps leaves nothing of the {total} steps that the schedule lasts",

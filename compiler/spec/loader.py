@@ -6,6 +6,7 @@ before anything is built: no depth exhausts the stack, no alias bomb the memory.
 
 from __future__ import annotations
 
+import codecs
 import difflib
 import re
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ import yaml
 from ..errors import Diagnostic, Origin, SpecError
 from . import scalars
 from .positions import Node, Place, mapping, sequence
-from .yaml_errors import explain_syntax_error
+from .yaml_errors import MAX_DEPTH, explain_syntax_error
 
 try:
     from yaml import CSafeLoader as _YamlLoader
@@ -25,7 +26,6 @@ except ImportError:  # PyYAML without libyaml: the same events, only slower
     from yaml import SafeLoader as _YamlLoader  # type: ignore[assignment]
 
 MAX_BYTES = 10_000_000
-MAX_DEPTH = 64
 MAX_VALUES = 100_000
 MAX_TEXT = 10_000
 MAX_KEY = 200
@@ -79,10 +79,11 @@ def read_bytes(path: FilePath) -> bytes:
 
 def read_data(data: bytes, file: str) -> tuple[Node, list[Diagnostic]]:
     """`read_text` for the content of a file."""
+    data = data.removeprefix(codecs.BOM_UTF8)
     try:
-        text = data.decode("utf-8-sig")
+        text = data.decode("utf-8")
     except UnicodeDecodeError as error:
-        good = data[: error.start].decode("utf-8-sig")
+        good = data[: error.start].decode("utf-8")
         place = _place_after(good, file)
         raise _failure(place, f"is not UTF-8 text: byte 0x{data[error.start]:02x}", "save the file as UTF-8") from None
     return read_text(text, file)
@@ -156,7 +157,7 @@ class _Composer:
                 if root is not None:
                     raise _failure(self._place(event), "a second document begins here", "a spec is one YAML document")
                 root = self._node(next(self._events), depth=1)
-        if root is None or root.value is None:
+        if root is None or (root.value is None and not self._broken):
             raise _failure(Place(self._file, self._line, self._column), "is empty", "a spec begins with 'netwright: 1'")
         return root
 

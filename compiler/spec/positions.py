@@ -128,12 +128,10 @@ _PLAIN_KEY = re.compile(r"[^\s.\[\]'\"]+")
 
 def path_text(path: Path) -> str:
     """`("network", 2, "dense")` -> `network[2].dense`; a key that would be misread is quoted."""
-    text = ""
-    for step in path:
-        if isinstance(step, int):
-            text += f"[{step}]"
-        elif _PLAIN_KEY.fullmatch(step):
-            text += f".{step}" if text else step
-        else:
-            text += f"[{step!r}]"
-    return text
+    return "".join(map(_step_text, path)).removeprefix(".")
+
+
+def _step_text(step: str | int) -> str:
+    if isinstance(step, int):
+        return f"[{step}]"
+    return f".{step}" if _PLAIN_KEY.fullmatch(step) else f"[{step!r}]"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+import struct
 from typing import TypeAlias
 
 Scalar: TypeAlias = bool | int | float | str | None
@@ -52,6 +53,21 @@ def resolve(text: str) -> Scalar:
     if text in _NAN:
         return math.nan
     return text
+
+
+def as_float32(number: float) -> float:
+    """The number as float32 holds it: infinite beyond 3.4e38, 0 below 7e-46. NaN and infinities stay."""
+    try:
+        rounded: float = struct.unpack("f", struct.pack("f", number))[0]
+    except OverflowError:
+        return math.copysign(math.inf, number)
+    return rounded
+
+
+def fits_float32(number: float) -> bool:
+    """Whether it is a number and remains one, other than 0, as float32."""
+    rounded = as_float32(number)
+    return math.isfinite(rounded) and (rounded != 0 or number == 0)
 
 
 def _integer(digits: str, base: int) -> int:

@@ -74,11 +74,19 @@ def language_schema(
     `named` leaves out the kinds that it does not hold, as for `Definitions`.
     """
     families = families or installed_families()
+    schema = schema_without_blocks(data_schema, families, named)
+    return _with_blocks(schema, _common_fields(families)[families.layers.family], blocks) if blocks else schema
+
+
+def schema_without_blocks(
+    data_schema: Mapping[str, Any] | None, families: Families, named: Collection[str] | None
+) -> dict[str, Any]:
+    """The part of `language_schema` that is the same for every spec."""
     common = _common_fields(families)
     definitions = Definitions(common, named)
     for registry in families:
         definitions.reference(registry)
-    _add_layers_of_layers(definitions, families, common, blocks or {})
+    _add_composites(definitions, common[families.layers.family])
     training = described_schema(TrainingSettings, definitions)
     training["properties"]["optimizer"].pop("default")  # described in words; None is not what one would write
     data = described_schema(DataSettings, definitions)
@@ -144,23 +152,27 @@ def language_schema(
     }
 
 
-def _add_layers_of_layers(
-    definitions: Definitions,
-    families: Families,
-    common: Mapping[str, Mapping[str, dict[str, Any]]],
-    blocks: Mapping[str, Block],
-) -> None:
-    """Composites and blocks are written where layers are."""
-    layer = definitions.schemas["layer"]
-    own = common[families.layers.family]
+def _add_composites(definitions: Definitions, common: Mapping[str, dict[str, Any]]) -> None:
+    """Composites are written where layers are."""
+    kinds = definitions.schemas["layer"]["properties"]
     for kind, cls in Composite.registry.items():
-        layer["properties"].setdefault(kind, described_schema(cls, definitions, own))
+        kinds.setdefault(kind, described_schema(cls, definitions, common))
+
+
+def _with_blocks(
+    schema: dict[str, Any], common: Mapping[str, dict[str, Any]], blocks: Mapping[str, Block]
+) -> dict[str, Any]:
+    """So are blocks; a kind of layer keeps its name."""
+    definitions = schema["$defs"]
+    layer = definitions["layer"]
+    kinds, (bare,) = dict(layer["properties"]), layer["allOf"]
+    named = list(bare["then"]["enum"])
     for name, block in blocks.items():
-        call = call_schema(block, own, definitions.schemas)
-        if name not in layer["properties"]:
-            layer["properties"][name] = call
-            if not call["required"]:
-                layer["allOf"][0]["then"]["enum"].append(name)
+        if name not in kinds:
+            kinds[name] = call_schema(block, common, definitions)
+            named += [] if kinds[name]["required"] else [name]
+    alone = {**bare, "then": {**bare["then"], "enum": named}}
+    return {**schema, "$defs": {**definitions, "layer": {**layer, "properties": kinds, "allOf": [alone]}}}
 
 
 def _blocks_schema(definitions: Definitions) -> dict[str, Any]:

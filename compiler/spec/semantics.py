@@ -9,6 +9,7 @@ from typing import Any
 from ..errors import BuildError, Diagnostic, Origin
 from .entries import LOSS_CONNECTIONS, METRIC_CONNECTIONS, Entry, Reference, read_entries, sample_weight_of, target_of
 from .expand import Expansion
+from .expand.formulas import holds_formula
 from .positions import Path, Positions
 from .schema import Families
 from .settings import NAME_PATTERN, RESERVED
@@ -64,7 +65,8 @@ class _Checker:
         return not any(path == whole or path[: len(entry.path)] == entry.path for path in self._broken)
 
     def _metric_name(self, metric: Entry) -> str:
-        if metric.given_name is not None or not self._is_sound(metric):
+        known = metric.kind in self._families.metrics and not _holds_formula(metric.arguments)  # that has no value
+        if metric.given_name is not None or not known or not self._is_sound(metric):
             return metric.given_name or metric.kind
         try:
             return str(self._families.metrics[metric.kind].from_yaml(metric.arguments).label)
@@ -111,6 +113,9 @@ class _Checker:
             taken[name] = (what, origin)
 
     def _check_output_names(self, taken: dict[str, tuple[str, Origin]]) -> None:
+        if "output" in self._inputs and not self._expansion.outputs:
+            message = "without `outputs` the network returns its last value as 'output', so no input can be called that"
+            self._add(("inputs", "output"), message, "choose another name, or write `outputs`", of_key=True)
         for output in self._expansion.outputs:
             if not (output.last_name == output.name and taken.get(output.name, ("layer",))[0] == "layer"):
                 self._claim(output.name, "output", self._origin(("outputs", output.name), of_key=True), dict(taken))
@@ -198,6 +203,11 @@ class _Checker:
         if isinstance(by, str) and by not in self._targets:
             hint = did_you_mean(by, self._targets, "targets")
             self._add(("data", "balance", "by"), f"no loss uses the target '{by}'", hint)
+
+
+def _holds_formula(value: Any) -> bool:
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return holds_formula(value) or any(map(_holds_formula, parts))
 
 
 def _or(words: list[str]) -> str:

@@ -6,6 +6,8 @@ import re
 
 import yaml
 
+MAX_DEPTH = 64
+
 # The parser's words (libyaml first; PyYAML's own parser where it differs) -> what is wrong, what to do about it.
 _EXPLANATIONS: list[tuple[str, str, str]] = [
     (
@@ -43,6 +45,7 @@ _EXPLANATIONS: list[tuple[str, str, str]] = [
         "unknown escape after '\\' in double quotes",
         "use single quotes, where '\\' is itself",
     ),
+    ("exceeded maximum nesting depth", f"nested more than {MAX_DEPTH} levels deep", ""),  # libyaml's limit is 1000
     ("undefined tag handle", "unknown tag", "a spec needs no tags; remove it"),
 ]
 
@@ -69,7 +72,7 @@ def explain_syntax_error(error: yaml.YAMLError, text: str) -> tuple[tuple[int, i
         return (place[0], column), f"'{entry[1]}' is text, not an entry of a list", "put a space after the '-'"
     for words, message, hint in _EXPLANATIONS:
         if words in problem:
-            return place, message, hint
+            return place, message, hint or None
     return place, f"is not valid YAML: {problem}", None
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from types import MappingProxyType
 
 from .. import random
 from ..autodiff import gradients
 from ..errors import BuildError, Diagnostic, SpecError
-from ..ir import DType, Graph, Value, graph_input, scope
+from ..ir import DType, Graph, Value, graph_input, reachable, scope
 from ..network import Forward, build_forward, stream
 from ..ops.cast import cast
 from ..passes import PASSES, Pass, optimize
@@ -19,9 +20,11 @@ from ..schedules.base import Horizon
 from ..spec.model import Spec
 from ..spec.settings import TrainingSettings
 from ..state import State
+from ..trail import Trail
 from ..variables import Variables
 from .fitting import FittingStep, build_fitting
-from .objective import Objective, Target, batch_size_of, build_objective, declare_targets
+from .loss_sums import loss_sums
+from .objective import Objective, Target, build_objective, declare_targets
 from .scaling import Scaling, all_finite, declare_scaling, hold, next_scaling, unscaled
 from .update import RANDOM_COUNTER, build_update, declare_counters, declare_slots
 
@@ -70,7 +73,7 @@ def build_graphs(
     if spec.training is None:
         built = {"inference": inference}
         if variables.declared:
-            built["init"] = build_init(spec, variables)
+            built["init"] = build_init(spec, variables, forward.trail)
         targets: dict[str, Target] = {}
         objective = None
     else:
@@ -100,6 +103,7 @@ def _training_graphs(
     regularized = [variables.values[state.name] for state in trained if state.regularized]
 
     evaluated = build_objective(spec, training, forward, targets, regularized)
+    require_trained(spec, training, variables, evaluated)
     counters = declare_counters(variables)
     scaling = declare_scaling(training.scaling, variables)
     learning = build_forward(
@@ -130,7 +134,7 @@ def _training_graphs(
     learning_batch = [*learning.features.values(), *(target.value for target in targets.values())]
     counter_inputs = [counters.step, counters.random_counter, *([scaling.scale] if scaling is not None else [])]
     built = {
-        "init": build_init(spec, variables),
+        "init": build_init(spec, variables, forward.trail),
         "step": Graph(
             "step",
             (*learning_batch, *variables.values.values()),
@@ -195,6 +199,24 @@ def freeze(spec: Spec, training: TrainingSettings, variables: Variables) -> None
         raise SpecError(problems)
 
 
+def require_trained(spec: Spec, training: TrainingSettings, variables: Variables, objective: Objective) -> None:
+    """Raises SpecError where training would change nothing: the losses depend on no parameter that is trained."""
+    parameters = variables.of_kind("parameter")
+    trained = [variables.values[name] for name, state in parameters.items() if state.trainable]
+    read = {value for node in reachable([term.value for term in objective.terms]) for value in node.given_inputs}
+    if any(value in read for value in trained):
+        return
+    origin = training.origin
+    if trained:
+        reason, hint = "the loss depends on no parameter that is trained", "judge a value that such a layer makes"
+    elif parameters:
+        origin = spec.origin_of(("training", "frozen"))
+        reason, hint = "every parameter is frozen", f"the parameters are {', '.join(islice(parameters, 12))}"
+    else:
+        reason, hint = "the network has no parameters", "add a layer that learns, or remove the section"
+    raise SpecError([Diagnostic(origin, f"there is nothing to train: {reason}", hint)])
+
+
 def _optimized(spec: Spec, graphs: Mapping[str, Graph], passes: Sequence[Pass]) -> dict[str, Graph]:
     """Raises SpecError where numbers of the spec turn out not to fit once they are computed."""
     try:
@@ -221,25 +243,23 @@ def _batch_metrics(training: TrainingSettings, objective: Objective) -> dict[str
     values = {}
     for entry in training.metrics:
         if entry.metric.finalize == "ratio":
-            total, weight = objective.metrics[entry.name].values()
+            total, weight = (cast(part, DType.float32) for part in objective.metrics[entry.name].values())
             values[entry.name] = total / weight
     return values
 
 
 def _sums(objective: Objective, forward: Forward) -> dict[str, Value]:
-    """The evaluation outputs: the batch's mean loss weighted by its size, and the sums of each metric."""
-    with scope("evaluate"):
-        weight = batch_size_of(forward) if objective.weight is None else objective.weight
-        sums = {"loss.sum": objective.loss * weight, "loss.weight": weight}
+    """The evaluation outputs: the sums of the loss and of each metric."""
+    sums = loss_sums(objective, forward)
     for name, parts in objective.metrics.items():
         sums.update({f"{name}.{suffix}": value for suffix, value in parts.items()})
     return sums
 
 
-def build_init(spec: Spec, variables: Variables) -> Graph:
+def build_init(spec: Spec, variables: Variables, trail: Trail) -> Graph:
     """`seed` -> every state tensor, each from a random stream named after it.
 
-    Raises SpecError with every initializer that does not fit its tensor.
+    Raises SpecError with every initializer that does not fit its tensor; `trail` says where that has its shape from.
     """
     seed = graph_input(SEED, DType.int64, ())
     outputs: dict[str, Value] = {}
@@ -253,10 +273,22 @@ def build_init(spec: Spec, variables: Variables) -> Graph:
                 key = random.key(seed, stream(f"init:{name}"))
                 value = state.initializer.build(key, state.shape, state.fan_in, state.fan_out)
             except BuildError as error:
-                origin = state.origin or spec.origin_of(())
-                problems.append(Diagnostic(origin, f"{name}: {error.message}", error.hint))
+                problems.append(_misfit(spec, state, error, trail))
                 continue
             outputs[name] = cast(value, state.dtype)
     if problems:
         raise SpecError(problems)
     return Graph("init", (seed,), outputs)
+
+
+def _misfit(spec: Spec, state: State, error: BuildError, trail: Trail) -> Diagnostic:
+    """At the initializer where the layer has one of its own, else at the layer."""
+    layer, _, parameter = state.name.rpartition("/")
+    origin = state.origin or spec.origin_of(())
+    for entry in spec.layers:
+        given = (f"{parameter}_initializer", "initializer")
+        if entry.name == layer:
+            found = [spec.origin_of((*entry.path, field, *error.path)) for field in given]
+            origin = next((place for place in found if place.path != spec.origin_of(entry.path).path), origin)
+    shapes = trail.to(trail.steps[layer]) if layer in trail.steps else ()
+    return Diagnostic(origin, f"{state.name}: {error.message}", error.hint, shapes)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..errors import BuildError, Diagnostic, SpecError
+from ..errors import BuildError, Diagnostic, SpecError, Step
 from ..ir import DType, TensorType, Value, constant, graph_input, op, scope
 from ..network import BATCH, Forward, least, note_limit
+from ..ops.cast import cast
 from ..optimizers import ProximalOptimizer
 from ..regularization import penalty
 from ..spec.model import Spec
@@ -22,19 +23,30 @@ class Target:
 
     value: Value
     classes: int | None = None
+    step: Step | None = None
+    """How it came by its type, for messages."""
+
+
+@dataclass(frozen=True)
+class LossTerm:
+    """One of the losses: its mean over the batch times its share, and what that counts among other batches.
+
+    The weight is the sum of the examples' weights; None where each example counts alike.
+    """
+
+    value: Value
+    weight: Value | None = None
 
 
 @dataclass
 class Objective:
-    """The scalar loss of a batch, and the sums of each metric, over one forward graph.
-
-    weight: what the batch's loss counts among others: the sum of its weights where a single loss is weighted; None for
-    the number of examples.
-    """
+    """The scalar loss of a batch, and the sums of each metric, over one forward graph."""
 
     loss: Value
+    terms: list[LossTerm] = field(default_factory=list)
+    """The losses that `loss` adds up, beside the penalty."""
+    penalty: Value | None = None
     metrics: dict[str, Mapping[str, Value]] = field(default_factory=dict)
-    weight: Value | None = None
     differentiable: Value | None = None
     """The loss without the L1 penalty, for an optimizer that handles the penalty itself; otherwise None."""
 
@@ -68,11 +80,13 @@ def declare_targets(spec: Spec, training: TrainingSettings, forward: Forward) ->
                     note_limit(forward, entry.target, classes)
             else:
                 value = known or graph_input(entry.target, wanted.dtype, wanted.shape)
-                earlier = targets[entry.target].classes if entry.target in targets else None
-                targets[entry.target] = Target(value, least(classes, earlier))
+                earlier = targets.get(entry.target)
+                step = earlier.step if earlier else _step_to(entry, spec, forward, value)
+                fewest = least(classes, earlier.classes if earlier else None)
+                targets[entry.target] = Target(value, fewest, step)
             _check_class_weights(entry, output.type)
         except BuildError as error:
-            problems.append(_diagnose(spec, entry, error))
+            problems.append(_diagnose(spec, entry, error, forward, targets))
     if problems:
         raise SpecError(problems)
     for entry in training.loss:
@@ -91,38 +105,45 @@ def build_objective(
 ) -> Objective:
     """Loss and metric sums of one forward graph. The penalty on `regularized` parameters is part of the loss."""
     problems: list[Diagnostic] = []
-    loss: Value | None = None
-    weight: Value | None = None
+    terms: list[LossTerm] = []
     known = {item.name: forward.values[item.name] for item in spec.inputs}
     known |= {name: target.value for name, target in targets.items()}
     for entry in training.loss:
         with scope(f"loss/{entry.target}", entry.origin):
             elements = entry.loss.elements(forward.values[entry.from_], known[entry.target])
             weights = example_weights(entry, known, elements)
+            weight = None
             if weights is None:
                 mean = op.ReduceMean(elements, keepdims=0)
             else:
                 mean, weight = weighted_mean(elements, weights)
-            term = mean if entry.weight == 1 else mean * entry.weight
-            loss = term if loss is None else loss + term
-    assert loss is not None  # the schema asks for at least one
+                weight = cast(weight, DType.float32)
+            mean = cast(mean, DType.float32)
+            terms.append(LossTerm(mean if entry.weight == 1 else mean * entry.weight, weight))
+    loss = terms[0].value  # the schema asks for at least one
+    for term in terms[1:]:
+        loss = loss + term.value
     settings = training.regularization
     with scope("regularization", training.origin):
         extra = penalty(regularized, settings.l1, settings.l2)
         smooth = penalty(regularized, 0.0, settings.l2)
-    objective = Objective(loss if extra is None else loss + extra, weight=weight if len(training.loss) == 1 else None)
+    objective = Objective(loss if extra is None else loss + extra, terms, extra)
     if isinstance(training.optimizer.optimizer, ProximalOptimizer):
         objective.differentiable = loss if smooth is None else loss + smooth
     for metric in training.metrics:
         output = forward.values[metric.from_]
+        if metric.name in known or metric.name in forward.prepared:  # `step` has them as inputs, and metrics as outputs
+            message = f"'{metric.name}' is the name of an input of the training graphs"
+            origin = spec.origin_of((*metric.path, "name"))
+            problems.append(Diagnostic(origin, message, "give the metric another name"))
+            continue
         try:
-            _require_own_name(metric, {*known, *forward.prepared})
             target = known[metric.target]
             metric.metric.check(output.type, target.type)
             with scope(f"metric/{metric.name}", metric.origin):
                 objective.metrics[metric.name] = metric.metric.sums(output, target)
         except BuildError as error:
-            problems.append(_diagnose(spec, metric, error))
+            problems.append(_diagnose(spec, metric, error, forward, targets))
     if problems:
         raise SpecError(problems)
     return objective
@@ -182,24 +203,26 @@ def _require_examples(entry: LossEntry, output: Value) -> None:
         )
 
 
-def _require_own_name(metric: MetricEntry, inputs: Set[str]) -> None:
-    """A metric is an output of `step`, which has inputs as well."""
-    if metric.name in inputs:
-        message = f"'{metric.name}' is the name of an input of the training graphs"
-        raise BuildError(message, "give the metric another name", ("name",))
-
-
 def _agree(target: str, known: TensorType | None, wanted: TensorType) -> None:
     if known is not None and known != wanted:
-        raise BuildError(f"the target '{target}' is {known} already, this loss needs {wanted}")
+        message = f"the target '{target}' is {known} already, this loss needs {wanted}"
+        raise BuildError(message, "compare it with another one: `target: …`")
 
 
-def batch_size_of(forward: Forward) -> Value:
-    """The number of examples in the batch as a float32 scalar; a constant once a session fixes the batch axis."""
-    feature = next(iter(forward.features.values()))
-    size = op.Cast(op.Shape(feature, start=0, end=1), to=DType.float32.code)
-    return op.Reshape(size, [])
+def _step_to(entry: LossEntry, spec: Spec, forward: Forward, target: Value) -> Step:
+    """A target takes its type from what the first loss with it judges."""
+    return forward.trail.step(entry.target, spec.origin_of((*entry.path, "target")), [entry.from_], target.type)
 
 
-def _diagnose(spec: Spec, entry: LossEntry | MetricEntry, error: BuildError) -> Diagnostic:
-    return Diagnostic(spec.origin_of(entry.path + error.path), error.message, error.hint)
+def _diagnose(
+    spec: Spec, entry: LossEntry | MetricEntry, error: BuildError, forward: Forward, targets: Mapping[str, Target]
+) -> Diagnostic:
+    """The mistake at its place, with how the judged value and what it is compared with came about."""
+    reads, also = [entry.from_], []
+    known = targets.get(entry.target)
+    if known is not None or entry.target in forward.trail.steps:
+        reads.append(entry.target)
+        also = [known.step] if known is not None and known.step is not None else []
+    name = entry.loss.kind if isinstance(entry, LossEntry) else entry.name
+    shapes = forward.trail.to(forward.trail.step(name, entry.origin, reads), also=also)
+    return Diagnostic(spec.origin_of(entry.path + error.path), error.message, error.hint, shapes)

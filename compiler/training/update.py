@@ -121,6 +121,19 @@ def clip_by_global_norm(gradients: Mapping[str, Value], largest: float | None) -
         return {name: gradient * factor for name, gradient in gradients.items()}
 
 
+def check_schedule(spec: Spec, training: TrainingSettings) -> None:
+    """Raises SpecError for what is wrong with a schedule whatever the size of the data."""
+    step = constant(0.0, DType.float32)
+    found = []
+    for steps_per_epoch in (1, 1_000_000):
+        try:
+            _rate(spec, training, step, Horizon(steps_per_epoch, steps_per_epoch * training.epochs))
+        except SpecError as error:
+            found.append(error)
+    if len(found) == 2 and str(found[0]) == str(found[1]):
+        raise found[0]
+
+
 def _rate(spec: Spec, training: TrainingSettings, step: Value, horizon: Horizon) -> Value:
     entry = training.optimizer
     rate = getattr(entry.optimizer, "learning_rate")  # noqa: B009 - declared by every subclass
@@ -129,5 +142,5 @@ def _rate(spec: Spec, training: TrainingSettings, step: Value, horizon: Horizon)
     try:
         return rate.rate(step, horizon)
     except BuildError as error:
-        path = (*entry.path, "learning_rate", *error.path)
+        path = (*entry.path, "learning_rate", rate.kind, *error.path)
         raise SpecError([Diagnostic(spec.origin_of(path), error.message, error.hint)]) from None

@@ -51,8 +51,40 @@ def test_validate_finds_what_only_building_shows(cli: Cli, here: Path) -> None:
     assert result.exit_code == 1
     assert result.stderr == (
         "shapes.yaml:7:10: network[2].add: the inputs differ in axis 1: (batch, 5) and (batch, 6)\n"
-        "  shapes: a (batch, 3) → left (batch, 5) → add1\n"
+        "  shapes:\n"
+        "    shapes.yaml:3:10: a (batch, 3)\n"
+        "    shapes.yaml:3:18: b (batch, 4)\n"
+        "    shapes.yaml:5:5: a → left (batch, 5)\n"
+        "    shapes.yaml:6:5: b → right (batch, 6)\n"
+        "    shapes.yaml:7:5: left, right → add1\n"
+        "  hint: bring them to one size, or put them side by side with `concat`\n"
     )
+
+
+def test_validate_as_json_has_the_way_to_shapes_that_do_not_fit(cli: Cli, here: Path) -> None:
+    Path("shapes.yaml").write_text(SHAPES, encoding="utf-8")
+    (entry,) = json.loads(cli("validate", "shapes.yaml", "--json").stdout)
+    assert list(entry) == ["file", "line", "column", "path", "message", "hint", "shapes"]
+    assert entry["shapes"][3:] == [
+        {
+            "file": "shapes.yaml",
+            "line": 6,
+            "column": 5,
+            "path": "network[1].dense",
+            "name": "right",
+            "reads": ["b"],
+            "type": "(batch, 6)",
+        },
+        {
+            "file": "shapes.yaml",
+            "line": 7,
+            "column": 5,
+            "path": "network[2].add",
+            "name": "add1",
+            "reads": ["left", "right"],
+            "type": "",
+        },
+    ]
 
 
 def test_validate_finds_values_that_do_not_fit(cli: Cli) -> None:

@@ -125,7 +125,20 @@ def build(entry: Any, *inputs: Value) -> Value:
             "add axes with `reshape`",
             (),
         ),
-        ("add", [value(4), value(5)], "the inputs differ in axis 1: (batch, 4) and (batch, 5)", None, ()),
+        (
+            "add",
+            [value(4), value(5)],
+            "the inputs differ in axis 1: (batch, 4) and (batch, 5)",
+            "bring them to one size, or put them side by side with `concat`",
+            (),
+        ),
+        (
+            "flatten",
+            [graph_input("k", DType.float32, ())],
+            "needs a batch axis, received a single number",
+            "read a value that depends on an input",
+            (),
+        ),
         (
             "concat",
             [value(4, 2), value(1, 2)],

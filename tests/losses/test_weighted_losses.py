@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from netwright.compiler import compile_spec, load_spec_text
 from netwright.compiler.bundle import Bundle
 from netwright.compiler.emit import emit
 from netwright.compiler.errors import SpecError
+from netwright.runtime.finalize import FINALIZERS
 
 ort = pytest.importorskip("onnxruntime")
 
@@ -104,7 +106,41 @@ def test_several_losses_count_examples() -> None:
     z = outputs(bundle, rows)
     first = (rows["w"] * cross_entropy(z, rows["label"])).sum() / rows["w"].sum()
     assert run(bundle, "step", rows)["loss"] == pytest.approx(first + 0.5 * (z**2).mean(), rel=1e-5)
-    assert run(bundle, "evaluate", rows)["loss.weight"] == 12
+    sums = run(bundle, "evaluate", rows)
+    assert sums["loss.weight"] == pytest.approx(rows["w"].sum(), rel=1e-5)
+    assert sums["loss.1.weight"] == 12
+
+
+def test_several_losses_over_unequal_batches_are_each_averaged_by_their_own_weights() -> None:
+    """Against the weighted means of the whole data by hand; the mean of batch losses by rows would be another."""
+    bundle = compiled(
+        "[{squared_error: {weight: 0.5}}, {categorical_cross_entropy: {sample_weight: w}},"
+        " {categorical_cross_entropy: {class_weights: [1, 5, 0.5], weight: 2}}]"
+        ", regularization: {l2: 0.25}",
+    )
+    rows = batch(target=np.random.default_rng(2).normal(size=(12, 3)).astype(np.float32))
+    rows["w"][:7] *= 9  # most of the weight is in the first batch
+    z = outputs(bundle, rows)
+    entropy = cross_entropy(z, rows["label"])
+    by_class = np.array([1, 5, 0.5])[rows["label"]]
+    init = run(bundle, "init", {"seed": np.array(0, np.int64)})
+    expected = (
+        0.5 * ((z - rows["target"]) ** 2).mean()
+        + (rows["w"] * entropy).sum() / rows["w"].sum()
+        + 2 * (by_class * entropy).sum() / by_class.sum()
+        + 0.25 * (init["out/weight"].astype(np.float64) ** 2).sum()
+    )
+    loss = bundle.manifest["metrics"][0]
+    assert loss["finalize"] == "sum_of_ratios"
+    assert loss["sums"] == [f"{stem}.{part}" for stem in ("loss", "loss.1", "loss.2") for part in ("sum", "weight")]
+    for cuts in ([0, 12], [0, 7, 12], [0, 1, 8, 11, 12]):
+        parts = [run(bundle, "evaluate", {n: v[a:b] for n, v in rows.items()}) for a, b in itertools.pairwise(cuts)]
+        sums = [sum(part[name].astype(np.float64) for part in parts) for name in loss["sums"]]
+        assert FINALIZERS[loss["finalize"]](*sums) == pytest.approx(expected, rel=1e-5)
+    by_rows = sum(
+        (b - a) / 12 * run(bundle, "step", {n: v[a:b] for n, v in rows.items()})["loss"] for a, b in [(0, 7), (7, 12)]
+    )
+    assert by_rows != pytest.approx(expected, rel=1e-3)
 
 
 def test_a_batch_in_which_nothing_counts() -> None:
@@ -139,11 +175,14 @@ def test_gradients_are_pytorchs() -> None:
         (
             "{categorical_cross_entropy: {class_weights: [1, 2]}}",
             "training.loss.categorical_cross_entropy.class_weights: needs a weight for each of the 3 classes,"
-            " received 2",
+            " received 2\n  shapes:\n    <text>:4:10: x (batch, 4)\n    <text>:6:5: x → out (batch, 3)\n"
+            "    <text>:7:46: out → label int64(batch)\n    <text>:7:19: out, label → categorical_cross_entropy",
         ),
         (
             "{squared_error: {class_weights: [1, 2, 3]}}",
             "training.loss.squared_error.class_weights: class_weights are for a target of classes\n"
+            "  shapes:\n    <text>:4:10: x (batch, 4)\n    <text>:6:5: x → out (batch, 3)\n"
+            "    <text>:7:34: out → target (batch, 3)\n    <text>:7:19: out, target → squared_error\n"
             "  hint: weigh single examples with `sample_weight`",
         ),
     ],

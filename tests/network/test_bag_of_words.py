@@ -156,7 +156,7 @@ def test_a_graph_that_refuses_text_says_so(tmp_path: Path) -> None:
 MISTAKES = {
     "3": (
         "network[0].bag_of_words: the vocabulary of 'bag_of_words1' is fitted to the training texts, which are not at"
-        " hand\n  shapes: text (batch) → bag_of_words1\n"
+        " hand\n  shapes:\n    test.yaml:4:10: text string(batch)\n    test.yaml:6:5: text → bag_of_words1\n"
         "  hint: make the data available, or write `vocabulary: [...]`"
     )
 }
@@ -185,3 +185,30 @@ def test_numbers_are_no_text() -> None:
 
 def test_a_spec_can_be_checked_without_its_data() -> None:
     check_spec(load_spec_text(SPEC.format(settings="3")))
+
+
+def test_a_run_goes_on_with_the_words_it_began_with_or_not_at_all(tmp_path: Path) -> None:
+    """The weights are for words in an order; the same shapes would take others without a sound."""
+    spec = load_spec_text(SPEC.format(settings="3"))
+
+    def words(*found: str) -> Path:
+        folder = tmp_path / "-".join(found)
+        compile_spec(spec, vocabularies={"bag_of_words1": found}).write(folder)
+        return folder
+
+    data = from_arrays({"text": np.array(["free", "hello"] * 8), "label": np.array([1, 0] * 8)})
+    run = tmp_path / "run"
+    train(words("free", "hello", "now"), run, partitions=data, device="cpu")
+    with pytest.raises(UserError) as error:
+        train(words("free", "now", "hello"), run, partitions=data, device="cpu", resume=True)
+    assert error.value.message == (
+        f"{run}: the training texts have changed since the run began, so its weights are for other words:"
+        "\n  'bag_of_words1' was fitted to 3 words, now to others"
+    )
+    assert error.value.hint == "bring the texts back, or train into another folder"
+    with pytest.raises(UserError) as error:
+        train(words("free", "hello"), run, partitions=data, device="cpu", resume=True)
+    assert error.value.message.endswith("\n  'bag_of_words1' was fitted to 3 words, now to 2")
+    same = tmp_path / "same"
+    compile_spec(spec, vocabularies={"bag_of_words1": ("free", "hello", "now")}).write(same)
+    assert train(same, run, partitions=data, device="cpu", resume=True).train["accuracy"] == 1

@@ -180,4 +180,4 @@ def test_the_layer_table_keeps_the_shape_of_a_value_without_a_batch() -> None:
 
 def test_a_shared_layer_whose_owner_failed_is_passed_over() -> None:
     text = message("inputs: {x: [4]}\nnetwork:\n  - reshape: {shape: [3], name: a}\n  - shared: {layer: a, from: x}\n")
-    assert text.count("test.yaml:") == 1
+    assert "shared1" not in text

@@ -23,13 +23,14 @@ REFUSED = {
         "inputs: {x: [3]}\nnetwork: [{dense: 4}, normalize, {dense: 2}]\ntraining: {loss: squared_error}\n",
         "test.yaml:3:23: network[1]: 'normalize1/mean' is fitted before training, but its values depend on"
         " 'dense1/weight', which training changes\n"
-        "  shapes: x (batch, 3) → dense1 (batch, 4) → normalize1\n"
+        "  shapes:\n    test.yaml:2:10: x (batch, 3)\n    test.yaml:3:12: x → dense1 (batch, 4)\n"
+        "    test.yaml:3:23: dense1 → normalize1\n"
         "  hint: put the layer before the layers that learn, or give its numbers",
     ),
     "text as numbers": (
         "inputs: {x: {shape: [2], dtype: string}}\nnetwork: [cast]\n",
         "test.yaml:3:11: network[0]: needs numbers, received string(batch, 2)\n"
-        "  shapes: x (batch, 2) → cast1\n"
+        "  shapes:\n    test.yaml:2:10: x string(batch, 2)\n    test.yaml:3:11: x → cast1\n"
         "  hint: make counts of the text with `bag_of_words`",
     ),
     "text that nothing reads": (
@@ -41,7 +42,9 @@ REFUSED = {
         "inputs: {x: [3]}\nnetwork: [{parameter: {name: w, shape: [3, 2]}}, {expression: x @ w}]\n"
         "training: {loss: {squared_error: {from: w}}}\n",
         "test.yaml:4:34: training.loss.squared_error: a loss compares examples, but 'w' has no batch axis:"
-        " float32(3, 2)\n  hint: judge a value that depends on an input",
+        " float32(3, 2)\n"
+        "  shapes:\n    test.yaml:3:12: w (3, 2)\n    test.yaml:4:19: w → squared_error\n"
+        "  hint: judge a value that depends on an input",
     ),
     "a metric called like a sample weight": (
         "inputs: {x: [3]}\nnetwork: [{dense: 2}]\n"
@@ -59,17 +62,18 @@ REFUSED = {
     "a range turned round": (
         "inputs: {x: [3]}\nnetwork: [{min_max: {minimum: 5, maximum: [6, 7, 1]}}]\n",
         "test.yaml:3:43: network[0].min_max.maximum: the maximum is below the minimum\n"
-        "  shapes: x (batch, 3) → min_max1\n  hint: exchange the two",
+        "  shapes:\n    test.yaml:2:10: x (batch, 3)\n    test.yaml:3:12: x → min_max1\n  hint: exchange the two",
     ),
     "a negative deviation": (
         "inputs: {x: [3]}\nnetwork: [{normalize: {deviation: -1}}]\n",
         "test.yaml:3:35: network[0].normalize.deviation: a deviation is never negative\n"
-        "  shapes: x (batch, 3) → normalize1",
+        "  shapes:\n    test.yaml:2:10: x (batch, 3)\n    test.yaml:3:12: x → normalize1",
     ),
     "statistics in uneven lists": (
         "inputs: {x: [3]}\nnetwork: [{normalize: {mean: [1, [2], 3]}}]\n",
         "test.yaml:3:34: network[0].normalize.mean[1]: has the shape (1), but the first entry of the same list has ()\n"
-        "  shapes: x (batch, 3) → normalize1\n  hint: all rows need the same length",
+        "  shapes:\n    test.yaml:2:10: x (batch, 3)\n    test.yaml:3:12: x → normalize1\n"
+        "  hint: all rows need the same length",
     ),
     "a pattern that fits no parameter": (
         "inputs: {x: [3]}\nnetwork: [{dense: 2}]\ntraining: {loss: squared_error, frozen: [dense1/wieght]}\n",
@@ -116,7 +120,7 @@ def test_texts_without_words_give_no_vocabulary() -> None:
         compile_spec(spec, vocabularies={"bag_of_words1": ()})
     assert str(error.value) == (
         "a.yaml:3:11: network[0]: the training texts hold no words\n"
-        "  shapes: t (batch) → bag_of_words1\n"
+        "  shapes:\n    a.yaml:2:10: t string(batch)\n    a.yaml:3:11: t → bag_of_words1\n"
         "  hint: look at the column that the input is read from"
     )
 

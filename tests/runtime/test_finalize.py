@@ -46,3 +46,9 @@ def test_what_the_data_do_not_define_is_nan() -> None:
     assert math.isnan(FINALIZERS["root_ratio"](zero, zero))
     assert math.isnan(FINALIZERS["r2"](np.array(1.0), np.array(4.0), np.array(8.0), np.array(2.0)))  # constant target
     assert math.isnan(FINALIZERS["f1"](np.zeros((2, 2))))
+
+
+def test_losses_that_weigh_examples_differently() -> None:
+    assert FINALIZERS["sum_of_ratios"](*map(np.array, (6.0, 3.0, 1.0, 4.0))) == 2.25
+    assert FINALIZERS["sum_of_ratios"](*map(np.array, (6.0, 3.0, 0.0, 0.0))) == 2.0
+    assert math.isnan(FINALIZERS["sum_of_ratios"](*map(np.array, (0.0, 0.0))))

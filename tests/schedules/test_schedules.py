@@ -135,7 +135,7 @@ def test_cosine_ends() -> None:
         (
             {"cosine": {"peak": 1, "warmup_epochs": 11}},
             KNOWN,
-            "the warm-up of 110 steps leaves nothing of the 100 steps that the schedule lasts",
+            "a warm-up of 11 epochs leaves nothing of the 10 of training",
             None,
             ("warmup_epochs",),
         ),

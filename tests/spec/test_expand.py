@@ -106,8 +106,12 @@ def test_a_layer_that_does_not_fit_is_found_at_its_line_and_use() -> None:
         check_spec(build(text))
     assert str(caught.value) == (
         "a.yaml:6:12: blocks.pair[1].add: the inputs differ in axis 1: (batch, 3) and (batch, 4)\n"
-        "  shapes: x (batch, 4) → pair1/dense1 (batch, 3) → pair1/add1\n"
-        "  in block 'pair' used on line 8"
+        "  in block 'pair' used on line 8\n"
+        "  shapes:\n"
+        "    a.yaml:2:10: x (batch, 4)\n"
+        "    a.yaml:5:7: x → pair1/dense1 (batch, 3), in block 'pair' used on line 8\n"
+        "    a.yaml:6:7: pair1/dense1, x → pair1/add1, in block 'pair' used on line 8\n"
+        "  hint: bring them to one size, or put them side by side with `concat`"
     )
 
 

@@ -224,6 +224,9 @@ class _Sections:
             path: Path = ("outputs", name)
             calculate = self._expander.formulas.apply
             node = calculate(written, self._scope.names, Source(path)) if _is_text(written) else written
+            if node is not written and "outputs" in self._expander.check.sections:
+                schema = self._expander.check.sections["outputs"]["additionalProperties"]
+                self._expander.check_part(sourced(node, path, ()), schema)
             items = [] if _is_text(node) else items_of(node, path)
             if _is_text(node) and not _REFERENCE.fullmatch(node.value):
                 items = [Item(_expression(node, path), path)]

@@ -277,7 +277,8 @@ def _argument(
         given = argument
     if given is not None:
         return UNKNOWN if expander.formulas.occur_in(given) else given.plain()
-    assert parameter.default is not None  # the schema asks for the others
+    if parameter.default is None:  # the schema asks for it, and has reported that
+        return UNKNOWN
     source = Source((*parameter.path, "default"), within)
     node = expander.formulas.apply(parameter.default, names, source)
     if node is not parameter.default:

@@ -20,9 +20,15 @@ _OPENING: Final = re.compile(r"\$\$\{|\$\{")
 _PIECE: Final = re.compile(r"""(?:[^'"}]|'[^']*'|"[^"]*")*\}""")
 
 
+class CalculatedText(str):
+    """Text that a formula made: `$${` became `${` in it, which begins nothing any more."""
+
+    __slots__ = ()
+
+
 def holds_formula(value: object) -> bool:
     """Whether a scalar's text is still to be calculated."""
-    return isinstance(value, str) and "${" in value
+    return isinstance(value, str) and "${" in value and not isinstance(value, CalculatedText)
 
 
 class TooLargeError(Exception):
@@ -131,7 +137,7 @@ def _as_node(value: Any, place: Place) -> Node:
     elif isinstance(value, dict):
         node = mapping({k: _as_node(v, place) for k, v in value.items()}, dict.fromkeys(value, place), place)
     else:
-        return Node(value, place)
+        return Node(CalculatedText(value) if isinstance(value, str) and "${" in value else value, place)
     if node.size > MOST_ITEMS:
         raise ArithmeticMistake(f"a formula makes at most {MOST_ITEMS:,} values, received {node.size:,}")
     return node
