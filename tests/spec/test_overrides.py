@@ -105,3 +105,16 @@ def test_all_that_cannot_be_applied_are_named(families: Families) -> None:
     with pytest.raises(SpecError) as caught:
         load_text(text, families=families, overrides=["training.loss=squared_error", "training.epochs=ten"])
     assert str(caught.value) == "--set:2:17: training.epochs: must be a positive integer, received 'ten'"
+
+
+def test_a_number_beyond_64_bits_is_one_mistake() -> None:
+    with pytest.raises(SpecError) as caught:
+        load_text("netwright: 1\ninputs: {x: [2]}\nnetwork: [relu]\n", overrides=["training.seed=" + "9" * 27])
+    assert str(caught.value) == f"--set:1:15: the number {'9' * 27} does not fit in 64 bits"
+
+
+def test_an_empty_section_of_settings_means_its_defaults() -> None:
+    text = "netwright: 1\ninputs: {x: [2]}\nnetwork: [{dense: 2}]\ntraining: {loss: squared_error, regularization: }\n"
+    spec = load_text(text)
+    assert spec.training is not None
+    assert (spec.training.regularization.l1, spec.training.early_stopping) == (0, None)
