@@ -144,5 +144,5 @@ def test_trained_weights_and_statistics_keep_their_names(bundle: Bundle, tmp_pat
 
 def test_a_training_step_keeps_its_batch_statistics(bundle: Bundle) -> None:
     step = Counter(node.op_type for node in bundle.graphs["step"].nodes())
-    assert step["ReduceSumSquare"] == 4
+    assert step["ReduceMean"] >= 4
     assert fold_scaling(bundle.graphs["step"])[1] is False
