@@ -128,7 +128,9 @@ def measure(spec: str, options: argparse.Namespace) -> list[str]:
     for label, mode in (("PyTorch eager", "eager"), ("torch.compile", "compile")):
         ways.append((label, sys.executable, "torch_spec.py", spec, options.device, mode))
     if options.ort_training and spec == ORT_TRAINING_SPEC:
-        ways.append(("onnxruntime-training", options.ort_training, "ort_training_mlp.py", "128", "0", options.device))
+        batch, every_core = "128", "0"  # those of the spec
+        step = ("ort_training_step.py", "mlp", batch, every_core, options.device)
+        ways.append(("onnxruntime-training", options.ort_training, *step))
     started = {label: start(label, *way) for label, *way in ways if label not in options.skip}
     systems = [system for system in started.values() if isinstance(system, System)]
     meter = Meter(gpu_reader(options.device))

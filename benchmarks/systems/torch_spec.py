@@ -39,9 +39,11 @@ class Network(nn.Module):
         self.modules_by_name = nn.ModuleDict()
         shapes: dict[str, tuple[int, ...]] = {f.name: f.shape for f in work.spec.inputs}  # type: ignore[misc]
         for entry in self.entries:
-            module, shape = _translate(entry.layer, [shapes[name] for name in entry.from_])
-            self.modules_by_name[entry.name] = module
-            shapes[entry.name] = shape
+            module = _translate(entry.layer, [shapes[name] for name in entry.from_])
+            with torch.no_grad():
+                example = module.eval()(*(torch.zeros(2, *shapes[name]) for name in entry.from_))
+            self.modules_by_name[entry.name] = module.train()
+            shapes[entry.name] = tuple(example.shape[1:])
 
     def forward(self, values: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         values = dict(values)
@@ -61,30 +63,45 @@ class Join(nn.Module):
         return self.join(list(values))
 
 
-def _translate(layer: Any, shapes: list[tuple[int, ...]]) -> tuple[nn.Module, tuple[int, ...]]:
-    """The module of a layer, and the shape it gives, both without the batch axis."""
+class Standardize(nn.Module):
+    """Subtracts and divides by constants, as statistics fitted to the data are."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(size))
+        self.register_buffer("deviation", torch.ones(size))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return (x - self.mean) / self.deviation
+
+
+def _translate(layer: Any, shapes: list[tuple[int, ...]]) -> nn.Module:
+    """The module of a layer; shapes are those of what it reads, without the batch axis."""
     (shape, *_), kind = shapes, layer.kind
-    if kind == "dense":
-        parts: list[nn.Module] = [nn.Linear(shape[-1], layer.units, bias=layer.use_bias)]
-        activation = layer.activation.kind if layer.activation is not None else "linear"
-        if activation != "linear":
-            parts.append(_activation(activation))
-        return nn.Sequential(*parts), (*shape[:-1], layer.units)
+    if kind in ("dense", "conv"):
+        core = nn.Linear(shape[-1], layer.units, bias=layer.use_bias) if kind == "dense" else _convolution(layer, shape)
+        return core if layer.activation is None else nn.Sequential(core, _activation(layer.activation.kind))
     if kind in ACTIVATIONS:
-        return _activation(kind), shape
-    if kind == "flatten":
-        return nn.Flatten(), (torch.Size(shape).numel(),)
-    if kind == "reshape":
-        return nn.Unflatten(1, layer.shape), tuple(layer.shape)
-    if kind == "dropout":
-        return nn.Dropout(layer.rate), shape
-    if kind == "layer_norm":
-        return nn.LayerNorm(shape[-1]), shape
-    if kind == "add":
-        return Join(sum_of), shape
-    if kind == "normalize":
-        return nn.BatchNorm1d(shape[-1], affine=False, momentum=0.0).eval(), shape  # subtracts and divides by constants
-    raise SystemExit(f"the layer '{kind}' is not translated to PyTorch here")
+        return _activation(kind)
+    made: dict[str, Callable[[], nn.Module]] = {
+        "flatten": nn.Flatten,
+        "reshape": lambda: nn.Unflatten(1, layer.shape),
+        "expand_dims": lambda: Join(lambda values: values[0].unsqueeze(1)),
+        "dropout": lambda: nn.Dropout(layer.rate),
+        "layer_norm": lambda: nn.LayerNorm(shape[-1]),
+        "batch_norm": lambda: nn.BatchNorm2d(shape[0]) if len(shape) == 3 else nn.BatchNorm1d(shape[0]),
+        "max_pool": lambda: nn.MaxPool2d(layer.kernel_size, layer.stride),
+        "add": lambda: Join(sum_of),
+        "normalize": lambda: Standardize(shape[-1]),
+    }
+    if kind not in made:
+        raise SystemExit(f"the layer '{kind}' is not translated to PyTorch here")
+    return made[kind]()
+
+
+def _convolution(layer: Any, shape: tuple[int, ...]) -> nn.Module:
+    sizes = (layer.kernel_size, layer.stride, layer.padding, layer.dilation)
+    return nn.Conv2d(shape[0], layer.filters, *sizes, layer.groups, layer.use_bias)
 
 
 def sum_of(values: list[torch.Tensor]) -> torch.Tensor:
