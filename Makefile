@@ -1,9 +1,12 @@
 # Every target is a script in .ci/, so that a machine without make can do the same.
 
-.PHONY: check test lint wheel docs clean
+.PHONY: check ort-training test lint wheel docs clean
 
 check: ## everything that must hold before a change lands
 	sh .ci/run
+
+ort-training: ## what needs ONNX Runtime's own training API, in an environment of its own, after `make test`
+	sh tests/ort_training/run
 
 test: ## set up .venv and run the tests
 	sh .ci/test
@@ -18,4 +21,4 @@ docs: ## write docs/language.md from the registries, after `make test`
 	sh .ci/docs
 
 clean: ## remove what the targets made
-	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache examples/*/node_modules tests/editor/node_modules
+	rm -rf .venv .ort-training build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache examples/*/node_modules tests/editor/node_modules

@@ -28,10 +28,11 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--target",
-    type=click.Choice(["portable", "ort"]),
+    type=click.Choice(["portable", "ort", "ort-training"]),
     default="portable",
     show_default=True,
-    help="portable: plain ONNX for any host; ort: may use operators that only ONNX Runtime has.",
+    help="portable: plain ONNX for any host; ort: may use operators that only ONNX Runtime has; ort-training: for ONNX "
+    "Runtime's own training API.",
 )
 @click.option(
     "--tune",

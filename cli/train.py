@@ -25,10 +25,30 @@ if TYPE_CHECKING:
 )
 @set_option
 @device_option
+@click.option(
+    "--backend",
+    type=click.Choice(["stock", "ort-training"]),
+    default="stock",
+    show_default=True,
+    help="stock: plain sessions of ONNX Runtime; ort-training: its own training API, in another Python.",
+)
+@click.option(
+    "--ort-training",
+    "python",
+    metavar="PYTHON",
+    help="The Python that has onnxruntime-training.  [default: NETWRIGHT_ORT_TRAINING]",
+)
 @click.option("--seed", type=int, metavar="N", help="Of initial weights, masks and shuffling.  [default: the spec's]")
 @click.option("--resume", is_flag=True, help="Go on from the run's last checkpoint.")
 def command(
-    spec: str, output: Path | None, overrides: tuple[str, ...], device: str | None, seed: int | None, resume: bool
+    spec: str,
+    output: Path | None,
+    overrides: tuple[str, ...],
+    device: str | None,
+    backend: str,
+    python: str | None,
+    seed: int | None,
+    resume: bool,
 ) -> None:
     """Train a spec on its data.
 
@@ -46,7 +66,7 @@ def command(
         raise UserError(f"{loaded.spec.file}: has no `training` section, so there is nothing to train")
     run = output or _default_run(loaded.spec.name, resume)
     _check_run_folder(run, resume)
-    bundle = compile_loaded(loaded)
+    bundle = compile_loaded(loaded, "portable" if backend == "stock" else "ort-training")
     with _no_empty_run(run) as witness, tempfile.TemporaryDirectory(prefix="netwright-") as temporary:
         compiled = Path(temporary) / "bundle"
         write_bundle(bundle, compiled)
@@ -58,6 +78,7 @@ def command(
             seed=seed,
             resume=resume,
             callbacks=[witness, SpecKeeper(run, bundle), terminal_progress()],
+            ort_training=python,
         )
     click.echo(f"{run}: bundle/inference.onnx has the trained weights")
 

@@ -13,6 +13,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from netwright.formats.ort_checkpoint import CheckpointFormatError, TrainingCheckpoint, encode_checkpoint
+
 from .capture import capture_obstacles
 from .errors import Diagnostic, Origin, SpecError
 from .ir import OPSET, Graph, Value
@@ -29,12 +31,14 @@ from .training.graphs import SEED, Graphs, build_graphs
 from .training.loss_sums import loss_finalize, loss_sum_names
 from .training.objective import Target as TargetInput
 from .training.objective import declare_targets
+from .training.ort_training import API_GRAPHS, EVAL_MODEL, TRAINING_MODEL, ApiOptimizer, gradient_name
+from .training.update import RANDOM_COUNTER
 from .variables import Variables
 
 if TYPE_CHECKING:
     import onnx
 
-Target = Literal["portable", "ort"]
+Target = Literal["portable", "ort", "ort-training"]
 FORMAT: Final = 1
 FILES: Final = {
     "inference": "inference.onnx",
@@ -46,6 +50,10 @@ FILES: Final = {
     "fit": "training/fit.onnx",
     "prepare": "training/prepare.onnx",
 }
+API_FILES: Final = {name: f"{name}.onnx" for name in API_GRAPHS}
+"""Of the graphs for ONNX Runtime's training API, beside its optimizer model and checkpoint (docs/ort-training.md)."""
+OPTIMIZER_MODEL: Final = "optimizer_model.onnx"
+CHECKPOINT: Final = "checkpoint"
 
 
 @dataclass(frozen=True)
@@ -98,22 +106,56 @@ class Bundle:
     def models(self) -> dict[str, onnx.ModelProto]:
         """The ONNX model of every graph; `inference` holds the weights that `init` gives for the spec's seed."""
         from .emit import emit
+        from .emit_ort_training import emit_training_model
 
         models = {}
         for name, graph in self.graphs.items():
+            if name == TRAINING_MODEL and self.built.api_optimizer:
+                models[name] = emit_training_model(graph, self.built.api_optimizer.trained, self._metadata(name))
+                continue
             weights = self.initial_weights() if name == "inference" else {}
             models[name] = emit(graph, initializers=weights, metadata=self._metadata(name))
         return models
 
+    def files(self) -> dict[str, bytes]:
+        """Every file of the bundle but the manifest, by its path in the folder."""
+        files = {_file(name): model.SerializeToString(deterministic=True) for name, model in self.models().items()}
+        optimizer = self.built.api_optimizer
+        if optimizer is not None:
+            from .emit_ort_training import emit_optimizer_model
+
+            metadata = {"netwright.format": str(FORMAT)}
+            files[OPTIMIZER_MODEL] = emit_optimizer_model(optimizer, metadata).SerializeToString(deterministic=True)
+            files[CHECKPOINT] = self._checkpoint(optimizer)
+        return files
+
+    def _checkpoint(self, optimizer: ApiOptimizer) -> bytes:
+        """The first state for ONNX Runtime's training API."""
+        kinds = ("parameter", "statistic", "fitted")
+        first = self._first([name for name, state in self.built.state.items() if state.kind in kinds])
+        properties = {"learning_rate": optimizer.learning_rate}
+        if any(value.name == RANDOM_COUNTER for value in self.graphs[TRAINING_MODEL].inputs):
+            properties[RANDOM_COUNTER] = int(self._first([RANDOM_COUNTER])[RANDOM_COUNTER])
+        trained = {name: first[name] for name in optimizer.trained}
+        frozen = {name: array for name, array in first.items() if name not in trained}
+        try:
+            return encode_checkpoint(TrainingCheckpoint(trained, frozen, properties=properties))
+        except CheckpointFormatError as error:
+            raise SpecError([Diagnostic(self.spec.origin_of(("network",)), str(error))]) from None
+
     def initial_weights(self) -> dict[str, Array]:
         """The state that the network itself reads, as `init` makes it from the spec's seed, computed with numpy."""
-        import numpy as np
-
         if "init" not in self.graphs:
             return {}
+        network = {value.name for value in self.graphs["inference"].inputs}
+        return self._first([name for name in self.graphs["init"].outputs if name in network])
+
+    def _first(self, names: Sequence[str]) -> dict[str, Array]:
+        """These outputs of `init` for the spec's seed."""
+        import numpy as np
+
         init = self.graphs["init"]
-        network = {value.name for value in self.graphs["inference"].inputs} & set(init.outputs)
-        wanted = Graph(init.name, init.inputs, {name: init.outputs[name] for name in init.outputs if name in network})
+        wanted = Graph(init.name, init.inputs, {name: init.outputs[name] for name in names})
         seed = self.spec.training.seed if self.spec.training else 0
         return evaluate(wanted, {SEED: np.int64(seed)})
 
@@ -126,13 +168,13 @@ class Bundle:
         staging: Path | None = None
         try:
             _require_vacant(folder)
-            models = self.models()
+            files = self.files()
             folder.parent.mkdir(parents=True, exist_ok=True)
             staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-            for name, model in models.items():
-                file = staging / FILES[name]
+            for name, content in files.items():
+                file = staging / name
                 file.parent.mkdir(exist_ok=True)
-                file.write_bytes(model.SerializeToString(deterministic=True))
+                file.write_bytes(content)
             (staging / "manifest.json").write_text(json.dumps(self.manifest, indent=2) + "\n", encoding="utf-8")
             staging.chmod(0o755)
             staging.replace(folder)
@@ -168,9 +210,12 @@ def compile_spec(
     fitted to the training texts, by layer name. `forms` are answers to a bundle's `questions`, by their subjects.
     Raises SpecError.
     """
+    api = target == "ort-training"
     with choosing(forms) as choices:
-        built = build_graphs(spec, _horizon(spec.training, train_rows), PASSES_OF[target], vocabularies)
-    _check_recording(spec, built)
+        horizon = _horizon(spec.training, train_rows)
+        built = build_graphs(spec, horizon, PASSES_OF[target], vocabularies, training_api=api)
+    if not api:
+        _check_recording(spec, built)
     manifest = _manifest(spec, target, built, choices) | {"vocabularies": _vocabulary_entries(vocabularies)}
     return Bundle(spec, target, built, manifest, choices.questions)
 
@@ -231,6 +276,7 @@ def _manifest(spec: Spec, target: Target, built: Graphs, choices: Choices) -> di
             for step in built.fitting
         ],
         "forms": {subject: form for subject, form in choices.answers.items() if subject in choices.questions},
+        **({"training_api": _api_entry(built.api_optimizer)} if built.api_optimizer else {}),
     }
 
 
@@ -242,12 +288,30 @@ def _vocabulary_entries(vocabularies: Mapping[str, Sequence[str]]) -> list[dict[
     ]
 
 
+def _api_entry(optimizer: ApiOptimizer) -> dict[str, Any]:
+    return {
+        "optimizer_model": OPTIMIZER_MODEL,
+        "checkpoint": CHECKPOINT,
+        "learning_rate": optimizer.learning_rate,
+        "trained": list(optimizer.trained),
+        "moments": list(optimizer.moments),
+    }
+
+
+def _file(graph: str) -> str:
+    return API_FILES.get(graph) or FILES[graph]
+
+
 def _graph_entry(name: str, graph: Graph, built: Graphs) -> dict[str, Any]:
     inputs = [v for v in graph.inputs if not (name == "inference" and v.name in built.state)]
+    api = built.api_optimizer if name == TRAINING_MODEL else None
+    hidden = {gradient_name(parameter) for parameter in api.trained} if api else ()  # they stay in the API's buffers
     return {
-        "file": FILES[name],
+        "file": _file(name),
         "inputs": [{**_tensor(v.name, v), "role": _input_role(v.name, built)} for v in inputs],
-        "outputs": [_output_entry(name, output, value, built) for output, value in graph.outputs.items()],
+        "outputs": [
+            _output_entry(name, output, value, built) for output, value in graph.outputs.items() if output not in hidden
+        ],
     }
 
 
@@ -274,7 +338,9 @@ def _output_entry(graph: str, name: str, value: Value, built: Graphs) -> dict[st
         return {**entry, "role": built.state[stem].kind, "feeds": stem}
     if suffix == "gradient":
         return {**entry, "role": "gradient", "of": stem}
-    if graph in ("evaluate", "fit"):
+    if graph == EVAL_MODEL and name in built.forward.outputs:
+        return {**entry, "role": "output"}
+    if graph in ("evaluate", "fit") or (graph == EVAL_MODEL and name != "loss"):
         return {**entry, "role": "sum"}
     return {**entry, "role": "loss" if name == "loss" else "metric"}
 

@@ -9,9 +9,10 @@ from pathlib import Path
 from .decode import DecodeError, decode
 from .errors import UserError
 from .finalize import FINALIZERS
-from .manifest import BATCH_ROLES, BUNDLE_FORMAT, Manifest, TrainingPlan
+from .manifest import BATCH_ROLES, BUNDLE_FORMAT, Manifest, TrainingApi, TrainingPlan
 
 TRAINING_GRAPHS = ("init", "step", "evaluate")
+API_TRAINING_GRAPHS = ("init", "training_model", "eval_model", "evaluate")
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,19 @@ class Bundle:
                 "a spec without a `training` section compiles to inference alone",
             )
         return self.folder / entry.file
+
+    def training_api(self) -> TrainingApi:
+        """What the bundle has for ONNX Runtime's training API.
+
+        Raises:
+            UserError: it was compiled for another target.
+        """
+        if self.manifest.training_api is None:
+            raise UserError(
+                f"{self.folder}: the bundle was compiled for the target '{self.manifest.target}'",
+                "compile the spec with --target ort-training",
+            )
+        return self.manifest.training_api
 
     def training_plan(self) -> TrainingPlan:
         """The training plan.
@@ -62,6 +76,10 @@ def load_bundle(folder: str | Path) -> Bundle:
             raise UserError(
                 f"{folder}: the file '{graph.file}' of the graph '{name}' is missing", "compile the spec again"
             )
+    api = manifest.training_api
+    for file in (api.optimizer_model, api.checkpoint) if api else ():
+        if not (folder / file).is_file():
+            raise UserError(f"{folder}: the file '{file}' is missing", "compile the spec again")
     _check_state(folder, manifest)
     _check_metrics(folder, manifest)
     return Bundle(folder, manifest)
@@ -98,7 +116,7 @@ def _read_manifest(path: Path) -> Manifest:
 def _check_state(folder: Path, manifest: Manifest) -> None:
     """Every state input of every graph, and every `feeds`, must name an entry of the state."""
     if manifest.training is not None:
-        for graph in TRAINING_GRAPHS:
+        for graph in TRAINING_GRAPHS if manifest.training_api is None else API_TRAINING_GRAPHS:
             if graph not in manifest.graphs:
                 raise UserError(f"{folder}: the manifest has a training plan but no '{graph}' graph")
     known = {entry.name for entry in manifest.state}
@@ -106,7 +124,7 @@ def _check_state(folder: Path, manifest: Manifest) -> None:
     for name in sorted(known - {port.name for port in init.outputs}) if init else ():
         raise UserError(f"{folder}: the graph 'init' does not give the state '{name}'")
     for name, graph_entry in manifest.graphs.items():
-        if name in ("step", "evaluate"):
+        if name in ("step", "evaluate", "training_model", "eval_model"):
             for port in graph_entry.inputs:
                 if port.role not in BATCH_ROLES and port.name not in known:
                     raise UserError(

@@ -6,13 +6,14 @@ import numpy as np
 
 from .bundle import Bundle
 from .device import Device
+from .engine import TrainingState
 from .manifest import BATCH_ROLES
 from .session import open_session
-from .state import Array, DeviceState, first_non_finite
+from .state import Array, first_non_finite
 from .upload import Batch
 
 
-def find_cause(bundle: Bundle, state: DeviceState, batch: Batch | None, device: Device) -> str:
+def find_cause(bundle: Bundle, state: TrainingState, batch: Batch | None, device: Device) -> str:
     """A clause that names the first value that is not finite, in the order the spec defines things.
 
     state: after the failed step; its other buffers hold the state before it.

@@ -11,12 +11,34 @@ from .bundle import Bundle
 from .device import Device
 from .errors import UserError
 from .finalize import FINALIZERS, Array, MetricValue
+from .manifest import Metric
 from .program import Program, result_buffers
 from .session import SessionSettings
 from .state import DeviceState
 from .upload import Batch, Uploader
 
 Metrics = dict[str, MetricValue]
+
+
+def sum_batches(batches: Iterable[Mapping[str, Array]]) -> dict[str, Array]:
+    """The sums of each batch added up in float64, by name.
+
+    Raises:
+        UserError: there are no batches.
+    """
+    sums: dict[str, Array] = {}
+    for batch in batches:
+        for name, value in batch.items():
+            part = value.astype(np.float64)
+            sums[name] = sums[name] + part if name in sums else part
+    if not sums:
+        raise UserError("there are no rows to evaluate")
+    return sums
+
+
+def finalize(metrics: Iterable[Metric], sums: Mapping[str, Array]) -> Metrics:
+    """Each metric as a number (or a matrix), by name."""
+    return {m.name: FINALIZERS[m.finalize](*(sums[name] for name in m.sums)) for m in metrics}
 
 
 class Evaluator:
@@ -41,20 +63,13 @@ class Evaluator:
         Raises:
             UserError: there are no batches.
         """
-        sums: dict[str, Array] = {}
-        for batch in self._uploader.feed(batches):
-            rows = len(next(iter(batch.values())))
-            program = self._programs.get(rows) or self._open(rows)
-            program.run(batch)
-            for name, value in self._results.items():
-                part = value.numpy().astype(np.float64)
-                sums[name] = sums[name] + part if name in sums else part
-        if not sums:
-            raise UserError("there are no rows to evaluate")
-        return self._finalize(sums)
+        return finalize(self._metrics, sum_batches(self._sums(batch) for batch in self._uploader.feed(batches)))
 
-    def _finalize(self, sums: Mapping[str, Array]) -> Metrics:
-        return {m.name: FINALIZERS[m.finalize](*(sums[name] for name in m.sums)) for m in self._metrics}
+    def _sums(self, batch: Batch) -> dict[str, Array]:
+        rows = len(next(iter(batch.values())))
+        program = self._programs.get(rows) or self._open(rows)
+        program.run(batch)
+        return {name: value.numpy() for name, value in self._results.items()}
 
     def _open(self, rows: int) -> Program:
         program = Program(

@@ -7,7 +7,7 @@ counter `step` counts the steps that were taken. docs/bundle.md has the contract
 from __future__ import annotations
 
 from .bundle import Bundle
-from .state import DeviceState
+from .engine import TrainingState
 
 LEAST = 2.0**-14
 """The scale falls no further."""
@@ -16,7 +16,7 @@ LEAST = 2.0**-14
 class LossScale:
     """What a run asks about loss scaling. `used`: whether the bundle scales its loss."""
 
-    def __init__(self, bundle: Bundle, state: DeviceState) -> None:
+    def __init__(self, bundle: Bundle, state: TrainingState) -> None:
         self.used = any(entry.name == "loss_scale" for entry in bundle.manifest.state)
         self._state = state
         self._known = 0

@@ -152,6 +152,21 @@ class TrainingPlan:
 
 
 @dataclass(frozen=True)
+class TrainingApi:
+    """What a bundle for ONNX Runtime's training API holds beside its graphs (docs/ort-training.md).
+
+    learning_rate: what the optimizer is set to; 1 where the model plans the rate. trained: the parameters with
+    gradients. moments: the names of what the optimizer keeps for each.
+    """
+
+    optimizer_model: str
+    checkpoint: str
+    learning_rate: float
+    trained: tuple[str, ...]
+    moments: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Manifest:
     """All of `manifest.json`. `data` is kept as JSON: only the data sources know its form."""
 
@@ -172,3 +187,9 @@ class Manifest:
     fitting: tuple[FittingStep, ...] = ()
     forms: dict[str, str] = field(default_factory=dict)
     vocabularies: tuple[Vocabulary, ...] = ()
+    training_api: TrainingApi | None = None
+
+    @property
+    def step(self) -> GraphEntry:
+        """The graph that computes the loss of a training step."""
+        return self.graphs["step" if self.training_api is None else "training_model"]

@@ -15,6 +15,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 from .atomic import make_folder, write_atomically, write_problem
@@ -103,10 +104,11 @@ class RunFolder:
         except OSError as error:
             raise write_problem(self.folder, error) from error
 
-    def remember_base(self, base: Path | None) -> None:
+    def remember_base(self, base: Path | None, versions: Mapping[str, str] | None = None) -> None:
         """Note the folder where the spec's relative data paths start (None when the caller brought the data), and what
-        the run is trained with."""
-        content = {"base": str(base.resolve()) if base is not None else None, "environment": describe_environment()}
+        the run is trained with; `versions` of what else takes part."""
+        environment = {**describe_environment(), **(versions or {})}
+        content = {"base": str(base.resolve()) if base is not None else None, "environment": environment}
         write_atomically(self.settings, json.dumps(content, indent=2).encode() + b"\n")
 
     def base(self) -> Path | None:

@@ -9,29 +9,30 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .backend import Backend, open_backend
 from .bundle import Bundle, load_bundle
 from .callbacks import Callback, EpochDone, RunStarted, StepDone
 from .checkpoint import Checkpoint, Position, check_fits, check_vocabularies, load_checkpoint, save_checkpoint
 from .data.batches import Batches
 from .data.columns import Columns
 from .data.plan import Partitions
-from .device import Device, select
+from .device import Device
 from .diagnosis import find_cause
 from .early_stopping import EarlyStopper
 from .errors import EnvironmentProblem, UserError
-from .evaluator import Evaluator, Metrics
+from .evaluator import Metrics
 from .export import export_weights
 from .fitting import fit
 from .initial_state import initial_state
 from .interrupt import Interrupt
-from .loop import StepLoop, StepResult
+from .loop import StepResult
 from .loss_scale import LossScale
 from .manifest import TrainingPlan
 from .metrics_file import MetricsFile, forget_after
 from .partitions import bundle_partitions, given_partitions, in_order
 from .run_folder import RunFolder
 from .session import SessionSettings
-from .state import DeviceState, first_non_finite
+from .state import first_non_finite
 from .summary import Summary
 from .upload import Batch
 
@@ -64,12 +65,15 @@ def train(
     resume: bool = False,
     callbacks: Sequence[Callback] = (),
     options: TrainOptions | None = None,
+    ort_training: str | Path | None = None,
 ) -> Summary:
     """Train a bundle and leave a run folder (see `run_folder`) with the trained `bundle/inference.onnx`.
 
     bundle: a bundle or its folder; it is copied into the run unless it lies there.
     partitions: the data; by default what the manifest's data plan names, with relative paths starting at `base`.
     device: auto, cpu or cuda; seed: of initial weights, masks and shuffling; both by default the spec's.
+    ort_training: for a bundle made for ONNX Runtime's training API: the Python that has `onnxruntime-training` and
+        trains; by default the one that the environment variable NETWRIGHT_ORT_TRAINING names.
     resume: go on from the run's last checkpoint; the result is bit for bit that of a run never interrupted.
 
     Raises:
@@ -79,9 +83,25 @@ def train(
     """
     bundle = bundle if isinstance(bundle, Bundle) else load_bundle(bundle)
     plan = bundle.training_plan()
-    chosen = select(device, plan.device)
-    _require_kernels(bundle, plan, chosen)
-    folder = RunFolder(run)
+    options = options or TrainOptions()
+    with open_backend(bundle, plan, device, ort_training, options.read_every, options.session) as backend:
+        _require_kernels(bundle, plan, backend.device)
+        return _train(bundle, plan, RunFolder(run), backend, partitions, base, seed, resume, callbacks, options)
+
+
+def _train(
+    bundle: Bundle,
+    plan: TrainingPlan,
+    folder: RunFolder,
+    backend: Backend,
+    partitions: Partitions | None,
+    base: str | Path | None,
+    seed: int | None,
+    resume: bool,
+    callbacks: Sequence[Callback],
+    options: TrainOptions,
+) -> Summary:
+    """What `train` does, on a backend."""
     checkpoint = _checkpoint_to_resume(folder, bundle, seed) if resume else None
     if not resume:
         _refuse_to_overwrite(folder, bundle)
@@ -96,14 +116,16 @@ def train(
         first_seed = plan.seed if seed is None else seed
         state = fit(bundle, initial_state(bundle, first_seed), partitions.train)
         checkpoint = Checkpoint(state, Position(bundle.manifest.spec_sha256, first_seed))
+        backend.check()
         bundle = folder.install(bundle)
         folder.start_afresh()
     else:
+        backend.check()
         bundle = folder.install(bundle)
         forget_after(folder.metrics, checkpoint.position)
     bundle = folder.remember_data(bundle, partitions.facts)
-    folder.remember_base(base_folder)
-    trainer = Trainer(bundle, plan, folder, partitions, checkpoint, chosen, callbacks, options or TrainOptions())
+    folder.remember_base(base_folder, backend.versions)
+    trainer = Trainer(bundle, plan, folder, partitions, checkpoint, backend, callbacks, options)
     return trainer.run()
 
 
@@ -118,6 +140,7 @@ def _require_kernels(bundle: Bundle, plan: TrainingPlan, device: Device) -> None
 
 def _checkpoint_to_resume(folder: RunFolder, bundle: Bundle, seed: int | None) -> Checkpoint:
     checkpoint = load_checkpoint(folder.last)
+    _check_backend(folder, bundle)
     check_fits(folder.last, checkpoint, bundle.manifest)
     if (folder.bundle / "manifest.json").is_file():
         check_vocabularies(folder.folder, load_bundle(folder.bundle).manifest, bundle.manifest)
@@ -132,6 +155,18 @@ def _checkpoint_to_resume(folder: RunFolder, bundle: Bundle, seed: int | None) -
         position.spec_sha256 = bundle.manifest.spec_sha256
         position.step_in_epoch, position.rows, position.sums = 0, 0, {}
     return checkpoint
+
+
+def _check_backend(folder: RunFolder, bundle: Bundle) -> None:
+    """What an optimizer keeps has another form in ONNX Runtime's training API."""
+    if not (folder.bundle / "manifest.json").is_file():
+        return
+    api = load_bundle(folder.bundle).manifest.training_api is not None
+    if api != (bundle.manifest.training_api is not None):
+        raise UserError(
+            f"{folder.folder}: the run was started {'with' if api else 'without'} --backend ort-training",
+            f"resume it {'with' if api else 'without'} --backend ort-training",
+        )
 
 
 def _refuse_to_overwrite(folder: RunFolder, bundle: Bundle) -> None:
@@ -149,7 +184,7 @@ def _refuse_to_overwrite(folder: RunFolder, bundle: Bundle) -> None:
 def _check_monitor(bundle: Bundle, plan: TrainingPlan, partitions: Partitions) -> None:
     """Without validation rows the epoch's training means stand in, which have fewer metrics."""
     monitor = EarlyStopper(bundle.manifest, plan).monitor
-    outputs = [p.name for p in bundle.manifest.graphs["step"].outputs if p.role in ("loss", "metric")]
+    outputs = [p.name for p in bundle.manifest.step.outputs if p.role in ("loss", "metric")]
     if partitions.validation is None and monitor not in outputs:
         raise UserError(
             f"{bundle.folder}: the training plan monitors '{monitor}', which only validation measures, "
@@ -168,7 +203,7 @@ class Trainer:
         folder: RunFolder,
         partitions: Partitions,
         checkpoint: Checkpoint,
-        device: Device,
+        backend: Backend,
         callbacks: Iterable[Callback],
         options: TrainOptions,
     ) -> None:
@@ -176,16 +211,13 @@ class Trainer:
         self.plan = plan
         self.folder = folder
         self.partitions = partitions
-        self.device = device
+        self.device = backend.device
         self.options = options
         self.callbacks = list(callbacks)
         self.position = checkpoint.position
-        step_graph = bundle.manifest.graphs["step"]
-        advanced = [port.feeds for port in step_graph.outputs if port.feeds is not None]
-        self.state = DeviceState(bundle.manifest.state, checkpoint.state, advanced, device)
+        self.engine = backend.open(bundle, checkpoint.state)
+        self.state, self.loop, self.evaluator = self.engine.state, self.engine.loop, self.engine.evaluator
         self.loss_scale = LossScale(bundle, self.state)
-        self.loop = StepLoop(bundle, self.state, device, read_every=options.read_every, settings=options.session)
-        self.evaluator = Evaluator(bundle, self.state, device, settings=options.session)
         shuffle = bool((bundle.manifest.data or {}).get("shuffle", True))
         epoch = partitions.train if partitions.epoch is None else partitions.epoch
         self.batches = Batches(epoch, plan.batch_size, shuffle=shuffle, seed=self.position.seed)
@@ -299,7 +331,7 @@ class Trainer:
     def _means(self) -> Metrics:
         """The means over the steps of the epoch; NaN where all were skipped."""
         position = self.position
-        ports = self.bundle.manifest.graphs["step"].outputs
+        ports = self.bundle.manifest.step.outputs
         names = [port.name for port in ports if port.role in ("loss", "metric")]
         return {name: position.sums[name] / position.rows if position.rows else math.nan for name in names}
 
@@ -328,6 +360,7 @@ class Trainer:
         kinds = ("parameter", "statistic", "fitted")
         kept = {entry.name: weights[entry.name] for entry in self.bundle.manifest.state if entry.kind in kinds}
         export_weights(self.bundle.graph_file("inference"), kept)
+        self.engine.export()
         summary.write(self.folder.summary)
         for callback in self.callbacks:
             callback.on_end(summary)

@@ -24,6 +24,7 @@ PLANTED = {
     "pictures/planted.py": "import numpy\n",
     "compiler/ir/planted.py": "from ..emit import emit\n",
     "schema/planted.py": "import numpy\n",
+    "formats/planted.py": "import onnx\n",
 }
 
 

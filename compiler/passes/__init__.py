@@ -20,6 +20,7 @@ from .contrib import use_contrib
 from .linear import use_gemm
 from .row_sums import use_row_products
 from .scaling import fold_scaling
+from .signed import use_signed_integers
 
 Pass = Callable[[Graph], "tuple[Graph, bool]"]
 
@@ -31,7 +32,11 @@ PASSES: Final[tuple[Pass, ...]] = (
     fold_scaling,
     merge_common_subexpressions,
 )
-PASSES_OF: Final[dict[str, tuple[Pass, ...]]] = {"portable": PASSES, "ort": (*PASSES, use_contrib)}
+PASSES_OF: Final[dict[str, tuple[Pass, ...]]] = {
+    "portable": PASSES,
+    "ort": (*PASSES, use_contrib),
+    "ort-training": PASSES,
+}
 """By emission target."""
 _MOST_ROUNDS: Final = 50
 
@@ -64,4 +69,5 @@ __all__ = [
     "use_contrib",
     "use_gemm",
     "use_row_products",
+    "use_signed_integers",
 ]

@@ -29,7 +29,7 @@ MAX_REPORTED = 200
 
 RESERVED = frozenset(
     [
-        *("batch", "good_steps", "learning_rate_scale", "loss", "loss_scale", "optimizer"),
+        *("batch", "good_steps", "lazy_reset_grad", "learning_rate_scale", "loss", "loss_scale", "optimizer"),
         *("random_counter", "seed", "step"),
     ]
 )

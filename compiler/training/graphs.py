@@ -14,7 +14,7 @@ from ..errors import BuildError, Diagnostic, SpecError
 from ..ir import DType, Graph, Value, graph_input, reachable, scope
 from ..network import Forward, build_forward, stream
 from ..ops.cast import cast
-from ..passes import PASSES, Pass, optimize
+from ..passes import PASSES, Pass, optimize, use_signed_integers
 from ..precision import in_half, supported
 from ..schedules.base import Horizon
 from ..spec.model import Spec
@@ -25,6 +25,17 @@ from ..variables import Variables
 from .fitting import FittingStep, build_fitting
 from .loss_sums import loss_sums
 from .objective import Objective, Target, build_objective, declare_targets
+from .ort_training import (
+    API_GRAPHS,
+    EVAL_MODEL,
+    TRAINING_MODEL,
+    ApiOptimizer,
+    build_optimizer,
+    check_optimizer,
+    decayed,
+    declare_moments,
+    gradient_name,
+)
 from .scaling import Scaling, all_finite, declare_scaling, hold, next_scaling, unscaled
 from .update import RANDOM_COUNTER, build_update, declare_counters, declare_slots
 
@@ -42,6 +53,8 @@ class Graphs:
     objective: Objective | None = None
     """Of the evaluation graph."""
     fitting: list[FittingStep] = field(default_factory=list)
+    api_optimizer: ApiOptimizer | None = None
+    """Of the graphs for ONNX Runtime's training API."""
 
     @property
     def prepared(self) -> Mapping[str, Value]:
@@ -59,18 +72,25 @@ def build_graphs(
     horizon: Horizon,
     passes: Sequence[Pass] = PASSES,
     vocabularies: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    *,
+    training_api: bool = False,
 ) -> Graphs:
     """All graphs that a spec allows: without a `training` section `inference` and `init`, else all six; and `fit` where
     statistics are fitted to the data.
 
-    A network without state and without training has nothing to initialize, hence no `init` either.
+    A network without state and without training has nothing to initialize, hence no `init` either. `training_api` asks
+    for the graphs of ONNX Runtime's training API instead of `step`, `gradients` and `apply`.
 
     Raises SpecError with the mistakes that only building shows: shapes, targets, schedules.
     """
     variables = Variables()
     forward = build_forward(spec, variables, vocabularies=vocabularies)
     inference = Graph("inference", (*forward.features.values(), *variables.values.values()), forward.outputs)
+    api_optimizer = None
     if spec.training is None:
+        if training_api:
+            message = "has no `training` section, so there is nothing for ONNX Runtime's training API"
+            raise SpecError([Diagnostic(spec.origin_of(()), message)])
         built = {"inference": inference}
         if variables.declared:
             built["init"] = build_init(spec, variables, forward.trail)
@@ -78,13 +98,15 @@ def build_graphs(
         objective = None
     else:
         targets = declare_targets(spec, spec.training, forward)
-        built, objective = _training_graphs(spec, spec.training, horizon, variables, vocabularies, targets)
+        built, objective, api_optimizer = _training_graphs(
+            spec, spec.training, horizon, variables, vocabularies, targets, training_api=training_api
+        )
         built = {"inference": inference, **built}
     fitting = _add_fitting(built, spec, variables, vocabularies) if forward.fittings else []
     if forward.prepared:
         texts = [value for value in forward.features.values() if value.dtype is DType.string]
         built["prepare"] = Graph("prepare", tuple(texts), forward.prepared)
-    return Graphs(_optimized(spec, built, passes), forward, variables, targets, objective, fitting)
+    return Graphs(_optimized(spec, built, passes), forward, variables, targets, objective, fitting, api_optimizer)
 
 
 def _training_graphs(
@@ -94,8 +116,10 @@ def _training_graphs(
     variables: Variables,
     vocabularies: Mapping[str, Sequence[str]],
     targets: Mapping[str, Target],
-) -> tuple[dict[str, Graph], Objective]:
-    """The graphs that train, and the objective of the evaluation graph."""
+    *,
+    training_api: bool,
+) -> tuple[dict[str, Graph], Objective, ApiOptimizer | None]:
+    """The graphs that train, the objective of the evaluation graph, and the optimizer of the training API's graphs."""
     forward = build_forward(spec, variables, vocabularies=vocabularies, prepared=True)
     freeze(spec, training, variables)
     network = dict(variables.values)  # parameters and statistics: what the network itself reads
@@ -113,6 +137,11 @@ def _training_graphs(
     objective = build_objective(spec, training, learning, targets, regularized)
     parameters = {state.name: variables.values[state.name] for state in trained}
     by_parameter = _gradients(objective.descended, parameters, scaling, training.precision)
+    if training_api:
+        built, optimizer = _api_graphs(
+            spec, training, horizon, variables, targets, network, forward, evaluated, learning, objective, by_parameter
+        )
+        return built, evaluated, optimizer
     if scaling is not None:
         by_parameter = unscaled(by_parameter, objective.loss, scaling)
     declare_slots(training, [variables.declared[name] for name in by_parameter], variables)
@@ -156,7 +185,49 @@ def _training_graphs(
             _next(applied),
         ),
     }
-    return built, evaluated
+    return built, evaluated, None
+
+
+def _api_graphs(
+    spec: Spec,
+    training: TrainingSettings,
+    horizon: Horizon,
+    variables: Variables,
+    targets: Mapping[str, Target],
+    network: Mapping[str, Value],
+    forward: Forward,
+    evaluated: Objective,
+    learning: Forward,
+    objective: Objective,
+    by_parameter: Mapping[str, Value],
+) -> tuple[dict[str, Graph], ApiOptimizer]:
+    """The graphs of ONNX Runtime's training API, those that netwright's runtime uses beside them, and the optimizer.
+
+    The API wants the same parameters in the training and in the evaluation model, read or not.
+    """
+    check_optimizer(spec, training, by_parameter)
+    optimizer = training.optimizer.optimizer
+    moments = declare_moments(optimizer, [variables.declared[name] for name in by_parameter], variables)
+    target_inputs = [target.value for target in targets.values()]
+    learned = {
+        "loss": objective.loss,
+        **_batch_metrics(training, objective),
+        **_next(learning.statistics),
+        **{gradient_name(name): value for name, value in decayed(optimizer, by_parameter, variables.values).items()},
+    }
+    sums = _sums(evaluated, forward)
+    evaluation = {"loss": evaluated.loss, **sums, **forward.outputs}
+    counter = variables.values[RANDOM_COUNTER]
+    counters = [counter] if any(counter in node.inputs for node in reachable(learned.values())) else []
+    built = {
+        "init": build_init(spec, variables, forward.trail),
+        "evaluate": Graph("evaluate", (*forward.features.values(), *target_inputs, *network.values()), sums),
+        TRAINING_MODEL: Graph(
+            TRAINING_MODEL, (*learning.features.values(), *target_inputs, *counters, *network.values()), learned
+        ),
+        EVAL_MODEL: Graph(EVAL_MODEL, (*forward.features.values(), *target_inputs, *network.values()), evaluation),
+    }
+    return built, build_optimizer(spec, training, horizon, list(by_parameter), moments)
 
 
 def _in_precision(
@@ -220,7 +291,11 @@ def require_trained(spec: Spec, training: TrainingSettings, variables: Variables
 def _optimized(spec: Spec, graphs: Mapping[str, Graph], passes: Sequence[Pass]) -> dict[str, Graph]:
     """Raises SpecError where numbers of the spec turn out not to fit once they are computed."""
     try:
-        return {name: optimize(graph, passes) for name, graph in graphs.items()}
+        optimized = {name: optimize(graph, passes) for name, graph in graphs.items()}
+        return {
+            name: optimize(graph, (use_signed_integers,)) if name in API_GRAPHS else graph
+            for name, graph in optimized.items()
+        }
     except BuildError as error:
         raise SpecError([Diagnostic(spec.origin_of(("network",)), error.message, error.hint)]) from None
 

@@ -66,7 +66,7 @@ def build_update(
     with scope("optimizer", training.optimizer.origin):
         # float32 counts exactly to 2^24 steps; beyond, schedules move in steps of two
         before = op.Cast(counters.step, to=DType.float32.code)
-        rate = _rate(spec, training, before, horizon) * counters.learning_rate_scale
+        rate = scheduled_rate(spec, training, before, horizon) * counters.learning_rate_scale
         number = before + 1.0
     following: dict[str, Value] = {}
     for names in _packs(training, gradients, variables):
@@ -127,14 +127,15 @@ def check_schedule(spec: Spec, training: TrainingSettings) -> None:
     found = []
     for steps_per_epoch in (1, 1_000_000):
         try:
-            _rate(spec, training, step, Horizon(steps_per_epoch, steps_per_epoch * training.epochs))
+            scheduled_rate(spec, training, step, Horizon(steps_per_epoch, steps_per_epoch * training.epochs))
         except SpecError as error:
             found.append(error)
     if len(found) == 2 and str(found[0]) == str(found[1]):
         raise found[0]
 
 
-def _rate(spec: Spec, training: TrainingSettings, step: Value, horizon: Horizon) -> Value:
+def scheduled_rate(spec: Spec, training: TrainingSettings, step: Value, horizon: Horizon) -> Value:
+    """The learning rate at a step counted from 0 (a float32 scalar, as is the rate). Raises SpecError."""
     entry = training.optimizer
     rate = getattr(entry.optimizer, "learning_rate")  # noqa: B009 - declared by every subclass
     if not isinstance(rate, Schedule):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from netwright.runtime.ort_training.process import INSTALL, VARIABLE
 from support.command_line import Cli
 
 QUICK = ("--set", "training.epochs=2")
@@ -189,3 +190,12 @@ def test_predict_refuses_an_output_before_it_computes(cli: Cli, run: Path) -> No
         1,
         "error: out.txt: output must be a file ending in .npz, .npy, .csv or .json, received '.txt'\n",
     )
+
+
+def test_the_training_api_without_its_environment(cli: Cli, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(VARIABLE, raising=False)
+    result = cli("train", "xor_mlp", "--backend", "ort-training")
+    message = "error: the backend ort-training needs a Python with onnxruntime-training\n"
+    hints = "".join(f"  hint: {line}\n" for line in INSTALL.splitlines())
+    assert (result.exit_code, result.stderr) == (3, message + hints)
+    assert list(here.iterdir()) == []

@@ -1,0 +1,1 @@
+"""File formats that the compiler and the runtime both write. Knows neither half."""
