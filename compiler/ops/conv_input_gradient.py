@@ -18,7 +18,7 @@ from .windows import Window, attributes_of, known
 
 LARGEST_REVERSED: Final = 1200
 """Numbers in the kernel, for each position of an image, up to which reversing it is little work."""
-FEW_POSITIONS: Final = 16
+FEW_POSITIONS: Final = 4
 MANY_CHANNELS: Final = 128
 
 
