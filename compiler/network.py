@@ -13,6 +13,10 @@ from .initializers import Initializer, Ones, Tied, Zeros
 from .ir import DType, Shape, Value, graph_input, is_static, reachable, scope, shape_text, symbol
 from .layers import Layer, Shared
 from .layers.base import Statistic
+from .ops import op
+from .ops.shape_values import shape_value
+from .ops.shapes import reshape
+from .ops.slicing import FAR, take
 from .spec.model import InputSpec, Spec
 from .spec.settings import LayerEntry
 from .state import State
@@ -51,6 +55,22 @@ class Forward:
 
 
 @dataclass
+class Carrying:
+    """How the states of recurrent layers go from one run of a graph to the next.
+
+    rows: in training, the examples of a batch; None where states are not carried from batch to batch.
+    stepping: whether the graph takes one step, and every state is an input and an output.
+    """
+
+    rows: int | None = None
+    stepping: bool = False
+    given: dict[str, Value] = field(default_factory=dict)
+    """Name of each state that the graph brings -> the input or state tensor."""
+    following: dict[str, Value] = field(default_factory=dict)
+    """The same names -> the value after the graph's steps."""
+
+
+@dataclass
 class _Context:
     """A `LayerContext` for one layer."""
 
@@ -60,6 +80,7 @@ class _Context:
     statistics: dict[str, Value]
     fittings: dict[str, Fitting]
     vocabularies: Mapping[str, Sequence[str]]
+    carrying: Carrying
 
     @property
     def training(self) -> bool:
@@ -139,6 +160,29 @@ class _Context:
             )
         return tuple(words)
 
+    def carried_state(self, size: int, x: Value, stateful: bool) -> Value | None:
+        name = f"{self.entry.name}/state"
+        if self.carrying.stepping:
+            self.carrying.given[name] = graph_input(name, DType.float32, (BATCH, size))
+            return self.carrying.given[name]
+        if not (stateful and self.training and self.carrying.rows is not None):
+            return None
+        if name in self.carrying.given:
+            raise BuildError("a stateful layer cannot be shared: it has one state", "give each use a layer of its own")
+        shape = (self.carrying.rows, size)
+        state = State(name, shape, "carried", Zeros(), trainable=False, origin=self.entry.origin)
+        self.carrying.given[name] = self.variables.declare(state)
+        return take(self.carrying.given[name], 0, 0, BATCH, x)  # the last batch of an epoch may be smaller
+
+    def carry_state(self, value: Value) -> None:
+        name = f"{self.entry.name}/state"
+        given = self.carrying.given.get(name)
+        if given is not None and given.shape != value.shape:
+            rest = op.Slice(given, shape_value([BATCH], value), [FAR], [0])
+            value = reshape(op.Concat(value, rest, axis=0), given.shape)
+        if given is not None:
+            self.carrying.following[name] = value
+
     def random_key(self, purpose: str = "") -> Value:
         assert self.random_counter is not None  # layers ask only while training
         return random.key(self.random_counter, stream(f"{self.entry.name}:{purpose}"))
@@ -156,17 +200,22 @@ def build_forward(
     random_counter: Value | None = None,
     vocabularies: Mapping[str, Sequence[str]] = MappingProxyType({}),
     prepared: bool = False,
+    carrying: Carrying | None = None,
 ) -> Forward:
     """Build the network of `spec`; it trains when a `random_counter` is given.
 
     `vocabularies` are the fitted words by layer. With `prepared` the outputs of host-only layers are features, instead
-    of the text they are made of.
+    of the text they are made of. `carrying` says how recurrent layers get their states; by default each starts anew.
 
     Raises SpecError with every layer that does not fit its inputs; layers fed by a broken one are passed over.
     """
-    features = {item.name: graph_input(item.name, DType(item.dtype), _shape(item.shape)) for item in spec.inputs}
+    carrying = Carrying() if carrying is None else carrying
+    one_step = carrying.stepping
+    features = {
+        item.name: graph_input(item.name, DType(item.dtype), _shape(item.shape, one_step)) for item in spec.inputs
+    }
     forward = Forward(features, dict(features), outputs={})
-    builder = _Builder(spec, forward, variables, random_counter, vocabularies, prepared)
+    builder = _Builder(spec, forward, variables, random_counter, vocabularies, prepared, carrying)
     for item in spec.inputs:
         forward.trail.note(item.name, item.origin, (), features[item.name].type)
     for item in spec.inputs:
@@ -199,8 +248,10 @@ def without_batch(shape: Shape) -> Shape:
     return shape[1:] if shape[:1] == (BATCH,) else shape
 
 
-def _shape(dims: Sequence[int | str]) -> Shape:
-    return (BATCH, *(symbol(dim) if isinstance(dim, str) else dim for dim in dims))
+def _shape(dims: Sequence[int | str], one_step: bool = False) -> Shape:
+    """A feature's shape; of its axes the first is time where a graph takes one step."""
+    sizes = (1, *dims[1:]) if one_step else dims
+    return (BATCH, *(symbol(dim) if isinstance(dim, str) else dim for dim in sizes))
 
 
 class _Builder:
@@ -212,7 +263,9 @@ class _Builder:
         random_counter: Value | None,
         vocabularies: Mapping[str, Sequence[str]],
         prepared: bool,
+        carrying: Carrying,
     ) -> None:
+        self.carrying = carrying
         self.vocabularies = vocabularies
         self.prepared = prepared
         self.spec = spec
@@ -248,6 +301,7 @@ class _Builder:
                 self.forward.statistics,
                 self.forward.fittings,
                 self.vocabularies,
+                self.carrying,
             )
             _check_arity(owner.layer, len(inputs))
             with scope(entry.name, entry.origin):

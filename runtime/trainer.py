@@ -262,6 +262,8 @@ class Trainer:
         """One epoch, or the rest of it."""
         position, options = self.position, self.options
         began, rows_before = time.perf_counter(), position.rows
+        if position.step_in_epoch == 0:
+            self.state.clear("carried")
         batches = self.loop.feed(self.batches.epoch(position.epoch, position.step_in_epoch))
         with contextlib.closing(batches):  # type: ignore[type-var]  # generators
             for batch in batches:

@@ -12,7 +12,7 @@ from .. import random
 from ..autodiff import gradients
 from ..errors import BuildError, Diagnostic, SpecError
 from ..ir import DType, Graph, Value, graph_input, reachable, scope
-from ..network import Forward, build_forward, stream
+from ..network import Carrying, Forward, build_forward, stream
 from ..ops.cast import cast
 from ..passes import PASSES, Pass, optimize, use_signed_integers
 from ..precision import in_half, supported
@@ -130,9 +130,16 @@ def _training_graphs(
     require_trained(spec, training, variables, evaluated)
     counters = declare_counters(variables)
     scaling = declare_scaling(training.scaling, variables)
+    carrying = Carrying(rows=training.batch_size)
     learning = build_forward(
-        spec, variables, random_counter=counters.random_counter, vocabularies=vocabularies, prepared=True
+        spec,
+        variables,
+        random_counter=counters.random_counter,
+        vocabularies=vocabularies,
+        prepared=True,
+        carrying=carrying,
     )
+    learning.statistics.update(carrying.following)
     learning = _in_precision(training, learning, variables, counters.random_counter)
     objective = build_objective(spec, training, learning, targets, regularized)
     parameters = {state.name: variables.values[state.name] for state in trained}
@@ -172,7 +179,7 @@ def _training_graphs(
         "evaluate": Graph("evaluate", (*evaluated_batch, *network.values()), _sums(evaluated, forward)),
         "gradients": Graph(
             "gradients",
-            (*learning_batch, *network.values(), *counter_inputs),
+            (*learning_batch, *network.values(), *carrying.given.values(), *counter_inputs),
             {
                 "loss": objective.loss,
                 **{f"{name}.gradient": value for name, value in by_parameter.items()},

@@ -58,7 +58,11 @@ def words(schema: dict[str, Any]) -> Iterator[str]:
 def required(cls: type[Described]) -> dict[str, Any]:
     """A value for every field without a default."""
     missing = dataclasses.MISSING
-    names = [f.name for f in dataclasses.fields(cls) if f.default is missing and f.default_factory is missing]
+    names = [
+        f.name.removesuffix("_")
+        for f in dataclasses.fields(cls)
+        if f.default is missing and f.default_factory is missing
+    ]
     return {name: sample(describe_fields(cls)[name]) for name in names}
 
 
@@ -102,7 +106,7 @@ def test_a_kind_is_a_reference_page(registry: Registry[Any], kind: str) -> None:
 def test_every_field_is_described(registry: Registry[Any], kind: str) -> None:
     cls = registry[kind]
     described = describe_fields(cls)
-    assert list(described) == [f.name for f in dataclasses.fields(cls) if f.init]
+    assert list(described) == [f.name.removesuffix("_") for f in dataclasses.fields(cls) if f.init]
     for name, schema in described.items():
         assert schema["description"].endswith("."), name
 

@@ -61,6 +61,12 @@ class RecordingContext:
     def vocabulary(self) -> tuple[str, ...]:
         return ("a", "b")
 
+    def carried_state(self, size: int, x: Value, stateful: bool) -> Value | None:
+        return None
+
+    def carry_state(self, value: Value) -> None:
+        pass
+
     def random_key(self, purpose: str = "") -> Value:
         assert self.training, "layers ask for random numbers only while training"
         return random.key(constant(np.int64(7)), len(purpose))
