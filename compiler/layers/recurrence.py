@@ -18,12 +18,11 @@ from .. import random
 from ..errors import BuildError
 from ..initializers import GlorotUniform, Initializer, Zeros
 from ..ir import DType, Value, apply, constant, op, shape_text
-from ..ops.cast import cast
 from ..ops.loops import scan
 from ..ops.shape_values import shape_value
 from ..ops.slicing import FAR
 from .base import Layer, LayerContext
-from .checks import require_float, static_sizes
+from .checks import require_float, static_sizes, valid_steps
 
 Cell = Callable[[Value, Sequence[Value]], "tuple[Sequence[Value], Value]"]
 """(one step of the input, states) -> (next states, output of the step)"""
@@ -194,32 +193,14 @@ class Loops:
 
     def _mask(self) -> Value | None:
         """(time, batch, 1), true where there is no padding."""
-        x = self._x
-        if "mask" in self._given:
-            mask = self._given["mask"]
-            if mask.shape != x.shape[:2]:
-                wanted = shape_text(x.shape[:2])
-                raise BuildError(f"a mask of {wanted} is needed, received {mask.type}", path=("mask",))
-            mask = cast(mask, DType.boolean)
-        elif "lengths" in self._given:
-            lengths = self._given["lengths"]
-            if lengths.shape != x.shape[:1] or not lengths.dtype.is_integer:
-                wanted = shape_text(x.shape[:1])
-                raise BuildError(f"whole numbers of {wanted} are needed, received {lengths.type}", path=("lengths",))
-            mask = op.Less(positions(x), op.Unsqueeze(cast(lengths, DType.int64), [1]))
-        else:
-            return None
-        return op.Unsqueeze(op.Transpose(mask, perm=[1, 0]), [2])
+        for field in ("mask", "lengths"):
+            if field in self._given:
+                valid = valid_steps(field, self._given[field], self._x)
+                return op.Unsqueeze(op.Transpose(valid, perm=[1, 0]), [2])
+        return None
 
     def final_state(self) -> Value:
         return self._finals[0] if len(self._finals) == 1 else op.Concat(*self._finals, axis=-1)
-
-
-def positions(x: Value) -> Value:
-    """0 … time − 1 as int64, of shape (1, time), for a sequence (batch, time, …)."""
-    length = x.shape[1]
-    end = constant(np.int64(length)) if isinstance(length, int) else op.Squeeze(op.Shape(x, start=1, end=2), [0])
-    return op.Unsqueeze(op.Range(constant(np.int64(0)), end, constant(np.int64(1))), [0])
 
 
 @dataclass(frozen=True, kw_only=True)

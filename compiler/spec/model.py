@@ -315,6 +315,8 @@ class _Builder:
             if "class_weights" in entry.connections
             else None,
             sample_weight=sample_weight_of(entry),
+            mask=_value(entry.connections["mask"], values) if "mask" in entry.connections else None,
+            lengths=_value(entry.connections["lengths"], values) if "lengths" in entry.connections else None,
         )
 
     def _metric(self, entry: Entry, losses: tuple[LossEntry, ...], values: Mapping[str, str]) -> MetricEntry:

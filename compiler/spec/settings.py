@@ -94,6 +94,10 @@ class LossEntry:
     """For each class how much its examples count."""
     sample_weight: str | None = None
     """The column that says how much each example counts."""
+    mask: str | None = None
+    """The value (batch, time) that is 0 where a step does not count."""
+    lengths: str | None = None
+    """The value (batch) that says how many steps count."""
 
 
 @dataclass(frozen=True)
