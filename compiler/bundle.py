@@ -25,7 +25,7 @@ from .network import Forward, build_forward, without_batch
 from .passes import PASSES_OF
 from .schedules.base import Horizon
 from .spec.model import Spec
-from .spec.settings import TrainingSettings
+from .spec.settings import LayerEntry, TrainingSettings
 from .state import State
 from .training.graphs import SEED, Graphs, build_graphs
 from .training.loss_sums import loss_finalize, loss_sum_names
@@ -97,7 +97,7 @@ class Bundle:
                 sum(
                     math.prod(state.shape)
                     for state in self.built.variables.of_kind("parameter").values()
-                    if state.trainable and state.name.rpartition("/")[0] == entry.name
+                    if state.trainable and state.name.rpartition("/")[0] in _owners(entry)
                 ),
             )
             for entry in self.spec.layers
@@ -231,6 +231,12 @@ def _check_recording(spec: Spec, built: Graphs) -> None:
         reasons = "; ".join(map(str, obstacles))
         message = f"a training step of this network cannot be recorded as a CUDA graph: {reasons}"
         raise SpecError([Diagnostic(origin, message, "leave training.device.cuda.graph out")])
+
+
+def _owners(entry: LayerEntry) -> set[str]:
+    """The layers whose parameters count as those of an entry: itself, and the layers of its cell."""
+    inner = entry.cell.layers if entry.cell is not None else ()
+    return {entry.name}.union(*(_owners(layer) for layer in inner))
 
 
 def _require_vacant(folder: Path) -> None:

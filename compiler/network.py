@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -81,6 +81,10 @@ class _Context:
     fittings: dict[str, Fitting]
     vocabularies: Mapping[str, Sequence[str]]
     carrying: Carrying
+    cell: Callable[[LayerEntry, Value, Sequence[Value]], tuple[Sequence[Value], Value]]
+
+    def run_cell(self, step: Value, states: Sequence[Value]) -> tuple[Sequence[Value], Value]:
+        return self.cell(self.entry, step, states)
 
     @property
     def training(self) -> bool:
@@ -188,6 +192,27 @@ class _Context:
         return random.key(self.random_counter, stream(f"{self.entry.name}:{purpose}"))
 
 
+class _CellContext(_Context):
+    """A `LayerContext` for a layer inside a cell: what a step makes cannot leave the loop but through its states."""
+
+    def statistic(self, name: str, shape: tuple[int, ...], initializer: Initializer) -> Value:
+        del name, shape, initializer
+        raise BuildError("a cell cannot hold statistics of the batch", "put the layer before the recurrent layer")
+
+    def fitted(self, name: str, statistic: Statistic, of: Value, axes: tuple[int, ...]) -> Value:
+        del name, statistic, of, axes
+        raise BuildError("a cell cannot hold statistics of the data", "put the layer before the recurrent layer")
+
+    def carried_state(self, size: int, x: Value, stateful: bool) -> Value | None:
+        del size, x
+        if stateful:
+            raise BuildError("a recurrent layer inside a cell cannot be stateful", path=("stateful",))
+        return None
+
+    def carry_state(self, value: Value) -> None:
+        pass
+
+
 def stream(name: str) -> int:
     """The random stream of a name: the same whatever else the network contains."""
     return zlib.crc32(name.encode())
@@ -254,6 +279,10 @@ def _shape(dims: Sequence[int | str], one_step: bool = False) -> Shape:
     return (BATCH, *(symbol(dim) if isinstance(dim, str) else dim for dim in sizes))
 
 
+class _PassedOver(Exception):
+    """A layer inside a cell reads one that failed."""
+
+
 class _Builder:
     def __init__(
         self,
@@ -294,15 +323,7 @@ class _Builder:
         if len(inputs) < len(entry.from_) or owner is None:
             return
         try:
-            context = _Context(
-                owner,
-                self.variables,
-                self.random_counter,
-                self.forward.statistics,
-                self.forward.fittings,
-                self.vocabularies,
-                self.carrying,
-            )
+            context = self.context(_Context, owner)
             _check_arity(owner.layer, len(inputs))
             with scope(entry.name, entry.origin):
                 value = owner.layer.build(context, *inputs)
@@ -312,12 +333,53 @@ class _Builder:
             self.forward.trail.note(entry.name, entry.origin, entry.from_, value.type)
             for name in entry.from_:
                 note_limit(self.forward, name, owner.layer.index_limit)
+        except _PassedOver:
+            pass  # a layer that the cell reads failed, and was reported
         except BuildError as error:
             origin = self.spec.origin_of(entry.path + error.path)
             trail = self.forward.trail
             other = [] if error.state is None else [error.state.rpartition("/")[0]]
             shapes = trail.to(trail.step(entry.name, entry.origin, entry.from_), also=other)
             self.diagnostics.append(Diagnostic(origin, error.message, error.hint, shapes))
+
+    def context(self, kind: type[_Context], owner: LayerEntry) -> _Context:
+        return kind(
+            owner,
+            self.variables,
+            self.random_counter,
+            self.forward.statistics,
+            self.forward.fittings,
+            self.vocabularies,
+            self.carrying,
+            self.cell,
+        )
+
+    def cell(self, owner: LayerEntry, step: Value, states: Sequence[Value]) -> tuple[Sequence[Value], Value]:
+        """One step of a `recurrent` layer: its next states and its output."""
+        assert owner.cell is not None
+        cell = owner.cell
+        values = self.forward.values | dict(zip((cell.input, *cell.states), (step, *states), strict=True))
+        entries = dict(self.entries)
+        for inner in cell.layers:
+            used = entries.get(inner.layer.layer) if isinstance(inner.layer, Shared) else inner
+            if used is None or any(name not in values for name in inner.from_):
+                raise _PassedOver
+            try:
+                inputs = [values[name] for name in inner.from_]
+                _check_arity(used.layer, len(inputs))
+                _check_numbers(used.layer)
+                with scope(inner.name.removeprefix(f"{owner.name}/"), inner.origin):
+                    values[inner.name] = used.layer.build(self.context(_CellContext, used), *inputs)
+            except BuildError as error:
+                path = (*inner.path[len(owner.path) :], *error.path)
+                raise BuildError(f"{inner.name}: {error.message}", error.hint, path) from None
+            entries[inner.name] = used
+        following = [values[name] for name in cell.following]
+        for name, old, new in zip(cell.states, states, following, strict=True):
+            if old.type != new.type:
+                message = f"the state '{name}' is {old.type}, its next value {new.type}"
+                raise BuildError(message, "both must have one shape", ("next", name.rpartition("/")[2]))
+        return following, values[cell.output]
 
     def prepare(self, name: str, value: Value) -> Value:
         """Note what a host-only layer makes; where it is prepared, an input stands for it."""
@@ -337,6 +399,11 @@ def _check_text(layer: Layer, inputs: Sequence[Value]) -> None:
     for value in inputs:
         if value.dtype is DType.string and not layer.host_only:
             raise BuildError(f"needs numbers, received {value.type}", "make counts of the text with `bag_of_words`")
+
+
+def _check_numbers(layer: Layer) -> None:
+    if layer.host_only:
+        raise BuildError("a cell cannot work on text", "put the layer before the recurrent layer")
 
 
 def _check_arity(layer: Layer, count: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol, TypeVar
 
@@ -59,6 +59,9 @@ class LayerContext(Protocol):
 
     def carry_state(self, value: Value) -> None:
         """The layer's state after the last step, (batch, size); kept where `carried_state` gave one."""
+
+    def run_cell(self, step: Value, states: Sequence[Value]) -> tuple[Sequence[Value], Value]:
+        """One step of the cell that the spec's author wrote: the next states and the output."""
 
     def random_key(self, purpose: str = "") -> Value:
         """The random generator's scalar key for this layer, step and purpose. Only while training."""

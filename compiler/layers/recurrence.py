@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Final, Literal
 
 import numpy as np
-from netwright.schema import spec_field
+from netwright.schema import Described, spec_field
 
 from .. import random
 from ..errors import BuildError
@@ -34,11 +34,10 @@ RETURN: Final = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recurrence(Layer):
-    """A layer that goes through time step by step."""
+class RecurrenceSettings(Described):
+    """What every recurrent layer lets its author choose."""
 
     value_fields: ClassVar[tuple[str, ...]] = ("initial_from", "mask", "lengths")
-    arity: ClassVar[tuple[int, int | None]] = (1, 4)
     return_: Literal["sequences", "last", "state"] = spec_field(RETURN, default="sequences")
     initial: Literal["zeros", "learned"] = spec_field(
         "The state before the first step: zeros, or a parameter `initial_state`, first 0.", default="zeros"
@@ -66,14 +65,6 @@ class Recurrence(Layer):
         default="saved",
     )
 
-    @property
-    def causal(self) -> bool:
-        return self.lengths is None
-
-    @abstractmethod
-    def run(self, context: LayerContext, steps: Value, loops: Loops) -> tuple[Value, Value]:
-        """The outputs of all steps, (time, batch, …), for the input (time, batch, …), and the last one, (batch, …)."""
-
     def __post_init__(self) -> None:
         if self.stateful and (self.initial != "zeros" or self.initial_from is not None):
             raise BuildError(
@@ -84,6 +75,21 @@ class Recurrence(Layer):
             raise BuildError("the state starts from 'initial' or from 'initial_from', not both", path=("initial_from",))
         if self.mask is not None and self.lengths is not None:
             raise BuildError("'mask' and 'lengths' say the same, so only one can be given", path=("lengths",))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recurrence(RecurrenceSettings, Layer):
+    """A layer that goes through time step by step."""
+
+    arity: ClassVar[tuple[int, int | None]] = (1, 4)
+
+    @property
+    def causal(self) -> bool:
+        return self.lengths is None
+
+    @abstractmethod
+    def run(self, context: LayerContext, steps: Value, loops: Loops) -> tuple[Value, Value]:
+        """The outputs of all steps, (time, batch, …), for the input (time, batch, …), and the last one, (batch, …)."""
 
     def build(self, context: LayerContext, *inputs: Value) -> Value:
         x = inputs[0]

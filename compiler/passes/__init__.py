@@ -1,6 +1,6 @@
 """Rewrites that keep the meaning of a graph and make it cheaper.
 
-A pass is a function `graph -> (graph, changed)`, one file each; all of them work through the bodies of loops too. Code
+A pass is a function `graph -> (graph, changed)`, one file each; nearly all work through the bodies of loops too. Code
 that nobody reads needs no pass: a graph is what its outputs reach (what a loop makes for nobody does need one). The
 passes repeat until none changes anything; each only ever shrinks or reshapes a graph toward its own normal form, so
 that ends, and a bound turns a mistake in one into an error instead of a hang.

@@ -71,6 +71,20 @@ class LayerEntry:
     origin: Origin
     path: Path
     """Where its arguments stand in the spec, for `Spec.origin_of(entry.path + ("units",))`."""
+    cell: CellEntry | None = None
+    """What a `recurrent` layer does in one step."""
+
+
+@dataclass(frozen=True)
+class CellEntry:
+    """The layers of one step, and the names of the values they start from and end in."""
+
+    layers: tuple[LayerEntry, ...]
+    input: str
+    states: tuple[str, ...]
+    following: tuple[str, ...]
+    """For each state the value it takes for the next step."""
+    output: str
 
 
 @dataclass(frozen=True)

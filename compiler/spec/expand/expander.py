@@ -227,8 +227,19 @@ class Expander:
     def _named_values(self, call: LayerCall, name: str, scope: Scope) -> Iterator[str]:
         """The values that fields of the layer name, which it reads after the others."""
         for field in self.families.layers[call.kind].value_fields:
-            for reference, origin in call.references(field) or []:
-                yield from self.resolve(reference, origin, scope, name, call)
+            yield from self.references(call, field, scope, name)
+
+    def references(self, call: LayerCall, field: str, scope: Scope, name: str | None = None) -> Iterator[str]:
+        """The values that a field names."""
+        for reference, origin in call.references(field) or []:
+            yield from self.resolve(reference, origin, scope, name, call)
+
+    def forget(self, prefix: str) -> None:
+        """Names that mean nothing outside of what was just expanded."""
+        for name in [name for name in self.values if name.startswith(prefix)]:
+            del self.values[name]
+            self._plain.pop(name, None)
+            self._groups.pop(name, None)
 
     def _group(self, use: Use) -> Sources:
         start = len(self.layers)
