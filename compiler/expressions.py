@@ -30,6 +30,8 @@ WHAT_A_FORMULA_IS: Final = (
     "a formula has numbers, names, + - * / ** @, comparisons, `a if condition else b` and functions"
 )
 BATCH: Final = symbol("batch")
+_MIXING: Final = frozenset(["grad", "mean", "sum", "transpose"])
+"""Functions whose result depends on other places of their argument than its own."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,14 @@ class Formula:
     text: str
     body: ast.expr
     names: tuple[str, ...]
+
+    @property
+    def is_elementwise(self) -> bool:
+        """Whether every number of the result depends on the numbers at its own place alone, but for the last axis."""
+        for node in ast.walk(self.body):
+            if isinstance(node, ast.MatMult) or (isinstance(node, ast.Name) and node.id in _MIXING):
+                return False
+        return True
 
     def build(self, values: Mapping[str, Value]) -> Value:
         """The formula's value. Raises BuildError where operands do not fit."""

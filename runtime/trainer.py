@@ -361,7 +361,9 @@ class Trainer:
         weights = self.state.numpy()
         kinds = ("parameter", "statistic", "fitted")
         kept = {entry.name: weights[entry.name] for entry in self.bundle.manifest.state if entry.kind in kinds}
-        export_weights(self.bundle.graph_file("inference"), kept)
+        for graph in ("inference", "inference_step"):
+            if graph in self.bundle.manifest.graphs:
+                export_weights(self.bundle.graph_file(graph), kept)
         self.engine.export()
         summary.write(self.folder.summary)
         for callback in self.callbacks:

@@ -112,6 +112,10 @@ class Activation(Layer):
 
     registry: ClassVar[Registry[Activation]] = Registry("activation")  # type: ignore[assignment]
 
+    @property
+    def causal(self) -> bool:
+        return getattr(self, "axis", -1) == -1
+
     @abstractmethod
     def apply(self, x: Value) -> Value:
         """The activation of x, in x's shape."""

@@ -39,6 +39,10 @@ class Dense(Layer):
     )
     bias_initializer: Initializer = spec_field("First values of `bias`; zeros unless given.", default_factory=Zeros)
 
+    @property
+    def causal(self) -> bool:
+        return True
+
     def build(self, context: LayerContext, *inputs: Value) -> Value:
         (x,) = inputs
         if x.rank < 2:

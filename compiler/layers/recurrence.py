@@ -85,7 +85,8 @@ class Recurrence(RecurrenceSettings, Layer):
 
     @property
     def causal(self) -> bool:
-        return self.lengths is None
+        """The step form takes the state from outside: zeros before the first step."""
+        return self.lengths is None and self.initial == "zeros" and self.initial_from is None
 
     @abstractmethod
     def run(self, context: LayerContext, steps: Value, loops: Loops) -> tuple[Value, Value]:

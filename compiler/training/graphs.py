@@ -12,6 +12,8 @@ from .. import random
 from ..autodiff import gradients
 from ..errors import BuildError, Diagnostic, SpecError
 from ..ir import DType, Graph, Value, graph_input, reachable, scope
+from ..layers import Shared
+from ..layers.recurrence import Recurrence
 from ..network import Carrying, Forward, build_forward, stream
 from ..ops.cast import cast
 from ..passes import PASSES, Pass, optimize, use_signed_integers
@@ -21,7 +23,7 @@ from ..spec.model import Spec
 from ..spec.settings import TrainingSettings
 from ..state import State
 from ..trail import Trail
-from ..variables import Variables
+from ..variables import IN_FILES, Variables
 from .fitting import FittingStep, build_fitting
 from .loss_sums import loss_sums
 from .objective import Objective, Target, build_objective, declare_targets
@@ -55,6 +57,8 @@ class Graphs:
     fitting: list[FittingStep] = field(default_factory=list)
     api_optimizer: ApiOptimizer | None = None
     """Of the graphs for ONNX Runtime's training API."""
+    carried: Mapping[str, Value] = field(default_factory=dict)
+    """The states that `inference_step` takes and returns, by name."""
 
     @property
     def prepared(self) -> Mapping[str, Value]:
@@ -102,11 +106,35 @@ def build_graphs(
             spec, spec.training, horizon, variables, vocabularies, targets, training_api=training_api
         )
         built = {"inference": inference, **built}
+    carried = _add_step_form(built, spec, variables, vocabularies)
     fitting = _add_fitting(built, spec, variables, vocabularies) if forward.fittings else []
     if forward.prepared:
         texts = [value for value in forward.features.values() if value.dtype is DType.string]
         built["prepare"] = Graph("prepare", tuple(texts), forward.prepared)
-    return Graphs(_optimized(spec, built, passes), forward, variables, targets, objective, fitting, api_optimizer)
+    return Graphs(_optimized(spec, built, passes), forward, variables, targets, objective, fitting, api_optimizer, carried)
+
+
+def _add_step_form(
+    graphs: dict[str, Graph], spec: Spec, variables: Variables, vocabularies: Mapping[str, Sequence[str]]
+) -> Mapping[str, Value]:
+    """Add the graph that takes one step of a sequence, where the network can go step by step; its states.
+
+    It can when all layers are causal, one of them is recurrent, and every input has time as its first axis.
+    """
+    owners = {entry.name: entry.layer for entry in spec.layers}
+    layers = [owners[layer.layer] if isinstance(layer, Shared) else layer for layer in owners.values()]
+    times = {item.shape[:1] for item in spec.inputs}
+    if not all(layer.causal for layer in layers) or len(times) != 1 or times == {()}:
+        return {}
+    if not any(isinstance(layer, Recurrence) for layer in layers):
+        return {}
+    carrying = Carrying(stepping=True)
+    forward = build_forward(spec, variables, vocabularies=vocabularies, carrying=carrying)
+    weights = variables.of_kind(*IN_FILES)
+    inputs = (*forward.features.values(), *carrying.given.values(), *(variables.values[name] for name in weights))
+    outputs = {**forward.outputs, **_next(carrying.following)}
+    graphs["inference_step"] = Graph("inference_step", inputs, outputs)
+    return carrying.given
 
 
 def _training_graphs(
