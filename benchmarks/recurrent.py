@@ -56,7 +56,7 @@ training: {{loss: squared_error}}
         for value in session.get_inputs()
         if value.type == "tensor(float)"
     }
-    feeds |= {value.name: np.int64(0) for value in session.get_inputs() if value.name not in feeds}
+    feeds |= {value.name: np.array(0) for value in session.get_inputs() if value.name not in feeds}
     return lambda: session.run(None, feeds)
 
 

@@ -47,18 +47,15 @@ network:
     )
     output_activation: Activation | None = spec_field("Function of the outputs of a Jordan network.", default=None)
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.output_activation is not None and self.jordan is None:
-            raise BuildError(
-                "'output_activation' is for a Jordan network", "give 'jordan' too", path=("output_activation",)
-            )
-
     @property
     def state_size(self) -> int:
         return self.units if self.jordan is None else self.jordan
 
     def weights(self, ask: Weights, size: int) -> Mapping[str, Value]:
+        if self.output_activation is not None and self.jordan is None:
+            raise BuildError(
+                "'output_activation' is for a Jordan network", "give 'jordan' too", path=("output_activation",)
+            )
         own = {
             "weight": ask.matrix("weight", size, self.units, self.weight_initializer),
             "recurrent_weight": ask.matrix("recurrent_weight", self.state_size, self.units, self.recurrent_initializer),

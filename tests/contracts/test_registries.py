@@ -17,6 +17,7 @@ from netwright.compiler.metrics import Metric
 from netwright.compiler.optimizers import Optimizer
 from netwright.compiler.schedules import Cosine, Schedule
 from netwright.schema import Described, Registry, as_list, describe_fields, registry_schema
+from netwright.schema.described import declared_fields
 
 REGISTRIES: list[Registry[Any]] = [
     Layer.registry,
@@ -127,7 +128,7 @@ def test_a_kind_builds_from_every_form(registry: Registry[Any], kind: str) -> No
         assert build(kind) == build({kind: None}) == built
     for name, schema in describe_fields(cls).items():
         given = {**needed, name: sample(schema)}
-        assert getattr(build({kind: given}), name) is not None
+        assert getattr(build({kind: given}), declared_fields(cls)[name].name) is not None
     if cls.shorthand is not None and set(needed) <= {cls.shorthand}:
         value = sample(describe_fields(cls)[cls.shorthand])
         assert build({kind: value}) == build({kind: {cls.shorthand: value}})

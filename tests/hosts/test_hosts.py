@@ -53,7 +53,10 @@ class Trained:
 def trained(
     request: pytest.FixtureRequest, bundle_folder: BundleFolder, tmp_path_factory: pytest.TempPathFactory
 ) -> Trained:
-    """The first two have dropout, so the random generator is part of it; the third has loops. Without MNIST in the cache, images are made up."""
+    """The first two have dropout, so the random generator is part of it; the third has loops.
+
+    Without MNIST in the cache, images are made up.
+    """
     name, runtime = request.param
     if name == "mnist_mlp" and os.environ.get("CI"):
         fetch("mnist")  # in CI it is the real data
