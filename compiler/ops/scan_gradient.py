@@ -11,7 +11,7 @@ Werbos, Backpropagation Through Time, Proceedings of the IEEE 78, 1990.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -89,102 +89,109 @@ class _SumOfSteps:
 
 
 class _Reverse:
-    """The backward loop of one loop. A step's *adjoints* are the gradients that reach what it made."""
+    """The backward loop of one loop. A step's *adjoints* are the gradients that reach what it made.
+
+    received     result of the body -> its adjoint; those of states are carried from step to step
+    following    the adjoints of the carried states one step earlier
+    steps        sequence -> the gradient of one step of it
+    sums         captured value -> terms of its gradient that are summed after the loop
+    accumulated  captured value -> the part of its gradient that the loop adds up
+    """
 
     def __init__(self, loop: Loop, d: Backward) -> None:
         self.loop = loop
         self.d = d
+        self.formals = loop.body.inputs
+        self.first_captured = loop.states + len(loop.sequences)
+        self.forward = {*self.formals, *(out for node in loop.body.nodes() for out in node.outputs)}
+        self.varying = depending_on(loop.results, self.formals[: self.first_captured]) & self.forward
         self.received = {
             k: graph_input(f"adjoint{k}", dy.dtype, loop.results[k].shape)
             for k, dy in enumerate(d.dys)
             if dy is not None
         }
-        """Result of the body -> its adjoint; those of states are carried from step to step."""
         self._carry()
-        self.formals = loop.body.inputs
-        self.forward = {*self.formals, *(out for node in loop.body.nodes() for out in node.outputs)}
+        self.carried = sorted(k for k in self.received if k < loop.states)
+        wanted = [i for i, asked in enumerate(d.wanted) if asked and i >= loop.states]
+        by = self._by([self.formals[i] for i in [*self.carried, *wanted]])
+        self.following = [
+            zeros_like(self.received[s]) if g is None else g for s, g in zip(self.carried, by, strict=False)
+        ]
+        found = {i: g for i, g in zip(wanted, by[len(self.carried) :], strict=True) if g is not None}
+        self.steps = {i: g for i, g in found.items() if i < self.first_captured}
+        self.changing = depending_on([*self.following, *found.values()], self.received.values())
+        self.sums: list[tuple[int, _SumOfSteps]] = []
+        self.accumulated: dict[int, Value] = {}
+        self._divide({i: g for i, g in found.items() if i >= self.first_captured})
 
     def _carry(self) -> None:
         """Every state that an adjoint reaches has one itself; which they are is known when no more are found."""
-        states = [s for s in range(self.loop.states) if self.loop.body.inputs[s].dtype.is_float]
+        states = [s for s in range(self.loop.states) if self.formals[s].dtype.is_float]
         while True:
-            found = self._by([self.loop.body.inputs[s] for s in states])
+            found = self._by([self.formals[s] for s in states])
             fresh = [s for s, value in zip(states, found, strict=True) if value is not None and s not in self.received]
             if not fresh:
                 return
             for s in fresh:
-                state = self.loop.body.inputs[s]
-                self.received[s] = graph_input(f"adjoint{s}", state.dtype, state.shape)
+                self.received[s] = graph_input(f"adjoint{s}", self.formals[s].dtype, self.formals[s].shape)
 
     def _by(self, wrt: Sequence[Value]) -> list[Value | None]:
         """The gradients of one step by inputs of the body."""
         results = self.loop.results
         return self.d.differentiate([results[k] for k in self.received], wrt, list(self.received.values()))
 
+    def _divide(self, captured: Mapping[int, Value]) -> None:
+        """What of the gradients of captured values needs no loop, and what does."""
+        for i, gradient in captured.items():
+            for term in _terms(gradient, self.changing):
+                plan = self._without_loop(term)
+                if plan is not None:
+                    self.sums.append((i, plan))
+                else:
+                    self.accumulated[i] = self.accumulated[i] + term if i in self.accumulated else term
+
     # --- the loop --------------------------------------------------------------------------------------------------
 
     def gradients(self) -> list[Value | None]:
         """For each input of the node."""
-        loop, count = self.loop, self.loop.states
-        carried = sorted(k for k in self.received if k < count)
-        wanted = [i for i, asked in enumerate(self.d.wanted) if asked and i >= count]
-        by = self._by([self.formals[i] for i in [*carried, *wanted]])
-        following = [g if g is not None else zeros_like(self.received[s]) for s, g in zip(carried, by, strict=False)]
-        found = {i: g for i, g in zip(wanted, by[len(carried) :], strict=True) if g is not None}
-        changing = depending_on([*following, *found.values()], self.received.values())
+        stacked = list(dict.fromkeys(value for _, plan in self.sums for value in plan.operands))
+        own = [*self.steps.values(), *(value for value in stacked if value not in self.forward)]
+        read = self._needed([*self.following, *self.accumulated.values(), *own])
+        sequences = self._sequences([*read, *(v for v in stacked if v in self.forward and v not in read)])
+        final, outputs = self._loop(own, sequences)
 
-        first_captured = count + len(loop.sequences)
-        steps = {i: g for i, g in found.items() if i < first_captured}
-        sums: list[tuple[int, _SumOfSteps]] = []
-        accumulated: dict[int, Value] = {}
-        for i, gradient in found.items():
-            for term in _terms(gradient, changing) if i >= first_captured else ():
-                plan = self._without_loop(term, changing)
-                if plan is not None:
-                    sums.append((i, plan))
-                else:
-                    accumulated[i] = accumulated[i] + term if i in accumulated else term
-
-        stacked = list(dict.fromkeys(v for _, plan in sums for v in plan.operands))
-        totals = {i: graph_input(f"total{i}", g.dtype, g.shape) for i, g in accumulated.items()}
-        following += [totals[i] + term for i, term in accumulated.items()]
-        own = [*steps.values(), *(v for v in stacked if v not in self.forward)]
-        needed = self._needed([*following, *own], changing) | {v: None for v in stacked if v in self.forward}
-        sequences = self._sequences(list(needed))
-        formals = {v: step_of(s, _turned(layout), f"input{n}") for n, (v, (s, layout)) in enumerate(sequences.items())}
-        formals |= {
-            self.received[k]: step_of(dy, Layout(loop.stacks[k - count].axis), f"adjoint{k}")
-            for k, dy in enumerate(self.d.dys)
-            if dy is not None and k >= count
-        }
-        outer = dict(zip(self.formals[first_captured:], loop.captured, strict=True))
-        tracks = [(s, _turned(layout)) for s, layout in sequences.values()]
-        tracks += [
-            (dy, _turned(loop.stacks[k - count])) for k, dy in enumerate(self.d.dys) if dy is not None and k >= count
-        ]
-        if not tracks:  # a loop needs a sequence to know how often
-            value, layout = loop.sequences[0]
-            tracks, formals = [(value, _turned(layout))], {self.formals[count]: step_of(value, layout, "input0")}
-
-        inner = substitute([*following, *own], {**formals, **outer})
-        states = [*(self.received[s] for s in carried), *totals.values()]
-        body = Body(states, list(formals.values()), inner[: len(following)], inner[len(following) :])
-        start = [self._start(s) for s in carried] + [zeros_like(loop.node.given_inputs[i]) for i in totals]
-        layouts = [_turned(loop.sequences[i - count][1]) for i in steps]
-        layouts += [Layout(0, not loop.backward)] * (len(own) - len(steps))
-        final, outputs = build_loop(body, start, tracks, layouts, hoisting=not loop.node.attribute("recompute"))
-
-        results: dict[int, Value] = dict(zip([*carried, *totals], final, strict=True))
-        results |= dict(zip(steps, outputs, strict=False))
-        stacks = dict(zip(own[len(steps) :], outputs[len(steps) :], strict=True))
-        for v in stacked:
-            if v in self.forward:
-                value, layout = sequences[v]
-                stacks[v] = Stacked(value, layout.axis).steps_first
-        for i, plan in sums:
-            total = plan.finish([stacks[v] for v in plan.operands])
+        results: dict[int, Value] = dict(zip([*self.carried, *self.accumulated], final, strict=True))
+        results |= dict(zip(self.steps, outputs, strict=False))
+        stacks = dict(zip(own[len(self.steps) :], outputs[len(self.steps) :], strict=True))
+        stacks |= {v: Stacked(sequences[v][0], sequences[v][1].axis).steps_first for v in stacked if v in self.forward}
+        for i, plan in self.sums:
+            total = plan.finish([stacks[value] for value in plan.operands])
             results[i] = results[i] + total if i in results else total
         return [results.get(i) if asked else None for i, asked in enumerate(self.d.wanted)]
+
+    def _loop(self, own: Sequence[Value], sequences: Mapping[Value, Sequenced]) -> tuple[list[Value], list[Value]]:
+        """The backward loop: final adjoints and sums, and the steps of `own` in the places of the forward loop's."""
+        loop = self.loop
+        tracks = {value: (given, _turned(layout)) for value, (given, layout) in sequences.items()}
+        for k, dy in enumerate(self.d.dys):
+            if dy is not None and k >= loop.states:
+                tracks[self.received[k]] = (dy, _turned(loop.stacks[k - loop.states]))
+        if not tracks:  # a loop needs a sequence to know how often
+            given, layout = loop.sequences[0]
+            tracks[self.formals[loop.states]] = (given, _turned(layout))
+        steps = {value: step_of(*track, f"input{n}") for n, (value, track) in enumerate(tracks.items())}
+        totals = {i: graph_input(f"total{i}", g.dtype, g.shape) for i, g in self.accumulated.items()}
+
+        following = [*self.following, *(totals[i] + term for i, term in self.accumulated.items())]
+        outer = dict(zip(self.formals[self.first_captured :], loop.captured, strict=True))
+        made = substitute([*following, *own], {**steps, **outer})
+        states = [*(self.received[s] for s in self.carried), *totals.values()]
+        body = Body(states, list(steps.values()), made[: len(states)], made[len(states) :])
+        start = [self._start(s) for s in self.carried] + [zeros_like(loop.node.given_inputs[i]) for i in totals]
+        layouts = [_turned(loop.sequences[i - loop.states][1]) for i in self.steps]
+        layouts += [Layout(0, not loop.backward)] * (len(own) - len(self.steps))
+        recompute = bool(loop.node.attribute("recompute"))
+        return build_loop(body, start, list(tracks.values()), layouts, hoisting=not recompute)
 
     def _start(self, state: int) -> Value:
         """The adjoint of a final state."""
@@ -193,13 +200,13 @@ class _Reverse:
 
     # --- what the forward loop saves -------------------------------------------------------------------------------
 
-    def _needed(self, roots: Sequence[Value], changing: set[Value]) -> dict[Value, None]:
+    def _needed(self, roots: Sequence[Value]) -> dict[Value, None]:
         """The values of a step that its gradient reads, from the forward body's inputs and (unless recomputed) nodes.
 
         A value that only the gradient computes, but of forward values alone, is one of them where it is expensive.
         """
         recompute = bool(self.loop.node.attribute("recompute"))
-        captured = set(self.formals[self.loop.states + len(self.loop.sequences) :])
+        captured = set(self.formals[self.first_captured :])
         needed: dict[Value, None] = {}
         seen: set[Value] = set()
         pending = list(reversed(roots))
@@ -210,7 +217,7 @@ class _Reverse:
             seen.add(value)
             node = value.node
             saved = not recompute and (
-                value in self.forward or (value not in changing and node is not None and node.op_type in EXPENSIVE)
+                value in self.forward or (value not in self.changing and node is not None and node.op_type in EXPENSIVE)
             )
             if (node is None and value in self.forward) or (saved and value.constant is None and not is_shape(value)):
                 needed[value] = None
@@ -250,7 +257,7 @@ class _Reverse:
 
     # --- sums over steps -------------------------------------------------------------------------------------------
 
-    def _without_loop(self, term: Value, changing: set[Value]) -> _SumOfSteps | None:
+    def _without_loop(self, term: Value) -> _SumOfSteps | None:
         """How to compute the sum of a term over all steps outside; None where it has to be accumulated."""
         node = term.node
         if node is None or term in self.forward:
@@ -258,24 +265,18 @@ class _Reverse:
         if node.op_type == "Gemm" and len(node.given_inputs) == 2:
             a, b = node.given_inputs
             alpha = node.attribute("alpha")
-            if node.attribute("transA") and not node.attribute("transB") and {a, b} <= changing | self._varying:
+            if node.attribute("transA") and not node.attribute("transB") and {a, b} <= self.changing | self.varying:
                 return _SumOfSteps((a, b), lambda s: op.Gemm(rows_of(s[0]), rows_of(s[1]), alpha=alpha, transA=1))
-        if node.op_type == "ReduceSum" and len(node.given_inputs) == 2 and node.given_inputs[0] in changing:
+        if node.op_type == "ReduceSum" and len(node.given_inputs) == 2 and node.given_inputs[0] in self.changing:
             x, axes = node.given_inputs
             if axes.constant is not None and axes.constant.size:
                 along = [int(axis) % x.rank for axis in axes.constant]
                 return _SumOfSteps((x,), lambda s: _reduced(s[0], along, keep=bool(node.attribute("keepdims"))))
         if node.op_type in REARRANGING and all(v.constant is not None for v in node.given_inputs[1:]):
-            inner = self._without_loop(node.given_inputs[0], changing)
+            inner = self._without_loop(node.given_inputs[0])
             if inner is not None:
                 return _SumOfSteps(inner.operands, lambda s: rebuild(node, (inner.finish(s), *node.inputs[1:]))[0])
         return None
-
-    @property
-    def _varying(self) -> set[Value]:
-        """The forward values that differ from step to step."""
-        count = self.loop.states + len(self.loop.sequences)
-        return depending_on(self.loop.results, self.formals[:count]) & self.forward
 
 
 def _turned(layout: Layout) -> Layout:
