@@ -1,6 +1,6 @@
 """Time forward and backward of recurrent layers against PyTorch eager, alternately, in one process.
 
-    python benchmarks/recurrent.py [--rounds 15] [--repeat 8] [--threads 2]
+    python benchmarks/recurrent.py [--rounds 15] [--repeat 8] [--threads 2 | --cpu]
 
 Each row: an LSTM or GRU over sequences, loss and the gradients of all its weights (`gradients.onnx`), batch and time
 fixed when the session is made. Printed: the median over rounds of each system's best time in a round, and netwright's
@@ -74,13 +74,13 @@ def pytorch(kind: str, steps: int, batch: int, units: int, layers: int, threads:
     return step
 
 
-def best(call: Callable[[], Any], repeat: int) -> float:
+def best(call: Callable[[], Any], repeat: int, clock: Callable[[], float] = time.perf_counter) -> float:
     """Milliseconds."""
     times = []
     for _ in range(repeat):
-        began = time.perf_counter()
+        began = clock()
         call()
-        times.append(time.perf_counter() - began)
+        times.append(clock() - began)
     return 1e3 * min(times)
 
 
@@ -89,6 +89,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--repeat", type=int, default=8)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--cpu", action="store_true", help="processor time on one thread, for a machine that is busy")
     parser.add_argument("--memory", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.memory:
@@ -98,12 +99,14 @@ def main() -> None:
             call()
         print(f"{(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024:.0f} MB")
         return
+    clock = time.process_time if options.cpu else time.perf_counter
+    options.threads = 1 if options.cpu else options.threads
     print("| row | netwright, ms | PyTorch eager, ms | ratio: min | median | max |\n|---|---|---|---|---|---|")
     for label, sizes in ROWS.items():
         ours, theirs = netwright(*sizes, options.threads), pytorch(*sizes, options.threads)
         for call in (ours, theirs):
             best(call, 3)
-        turns = [(best(ours, options.repeat), best(theirs, options.repeat)) for _ in range(options.rounds)]
+        turns = [tuple(best(one, options.repeat, clock) for one in (ours, theirs)) for _ in range(options.rounds)]
         ratios = [a / b for a, b in turns]
         a, b = (statistics.median(column) for column in zip(*turns, strict=True))
         print(
