@@ -26,7 +26,8 @@ class Dense(Layer):
     | `weight` | (n, units) |
     | `bias` | (units) |
 
-    Put `flatten` before it to connect all axes of an image.
+    Put `flatten` before it to connect all axes of an image. Over a sequence (batch, time, n) it maps each step alike,
+    which other frameworks call time-distributed.
     """
 
     example: ClassVar[str] = "dense: {units: 64, activation: relu, name: hidden}"

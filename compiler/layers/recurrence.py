@@ -9,10 +9,10 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Final, Literal
+from typing import ClassVar
 
 import numpy as np
-from netwright.schema import Described, spec_field
+from netwright.schema import spec_field
 
 from .. import random
 from ..errors import BuildError
@@ -23,58 +23,10 @@ from ..ops.shape_values import shape_value
 from ..ops.slicing import FAR
 from .base import Layer, LayerContext
 from .checks import require_float, static_sizes, valid_steps
+from .recurrence_settings import RecurrenceSettings
 
 Cell = Callable[[Value, Sequence[Value]], "tuple[Sequence[Value], Value]"]
 """(one step of the input, states) -> (next states, output of the step)"""
-
-RETURN: Final = (
-    "`sequences`: the output of every step, (batch, time, …). `last`: that after the last step, (batch, …). `state`: "
-    "the final state, (batch, …), as `initial_from` of another layer takes it."
-)
-
-
-@dataclass(frozen=True, kw_only=True)
-class RecurrenceSettings(Described):
-    """What every recurrent layer lets its author choose."""
-
-    value_fields: ClassVar[tuple[str, ...]] = ("initial_from", "mask", "lengths")
-    return_: Literal["sequences", "last", "state"] = spec_field(RETURN, default="sequences")
-    initial: Literal["zeros", "learned"] = spec_field(
-        "The state before the first step: zeros, or a parameter `initial_state`, first 0.", default="zeros"
-    )
-    initial_from: str | None = spec_field(
-        "A value of shape (batch, size of the state) that the state starts from, instead.", default=None
-    )
-    mask: str | None = spec_field(
-        "A value of shape (batch, time), numbers or truth values: steps where it is 0 are padding. They change "
-        "neither the state nor any gradient, and their output is 0.",
-        default=None,
-    )
-    lengths: str | None = spec_field(
-        "A value of shape (batch), whole numbers: how many steps of each sequence are no padding, counted from its "
-        "beginning. The same as a `mask`.",
-        default=None,
-    )
-    stateful: bool = spec_field(
-        "While training, start each batch from the state in which the batch before it ended (truncated "
-        "back-propagation through time); every epoch starts from zeros. Data must then be in the order of time.",
-        default=False,
-    )
-    backward: Literal["saved", "recomputed"] = spec_field(
-        "What the gradient needs of each step is saved, or computed again from the state: slower, in less memory.",
-        default="saved",
-    )
-
-    def __post_init__(self) -> None:
-        if self.stateful and (self.initial != "zeros" or self.initial_from is not None):
-            raise BuildError(
-                "a stateful layer starts from the state before it, so it takes no 'initial' or 'initial_from'",
-                path=("stateful",),
-            )
-        if self.initial == "learned" and self.initial_from is not None:
-            raise BuildError("the state starts from 'initial' or from 'initial_from', not both", path=("initial_from",))
-        if self.mask is not None and self.lengths is not None:
-            raise BuildError("'mask' and 'lengths' say the same, so only one can be given", path=("lengths",))
 
 
 @dataclass(frozen=True, kw_only=True)

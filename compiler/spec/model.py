@@ -14,8 +14,7 @@ from typing import Any, TypeAlias, TypeVar
 from netwright.schema import Registry
 
 from ..errors import BuildError, Diagnostic, Origin, SpecError
-from ..layers.recurrence import RecurrenceSettings
-from ..layers.recurrent import Recurrent
+from ..layers.recurrence_settings import RecurrenceSettings
 from .checks import SchemaCheck
 from .entries import (
     LAYER_CONNECTIONS,
@@ -284,6 +283,8 @@ class _Builder:
 
     def _recurrent(self, plain: PlainLayer, cell: PlainCell, entry: Entry) -> LayerEntry:
         """The layer of a cell written in the spec: its common settings are those that the composite lists."""
+        from ..layers.recurrent import Recurrent  # with the operators, which most specs do without
+
         own = {key: value for key, value in entry.arguments.items() if key not in ("states", "cell", "next", "output")}
         settings = self._guard(entry.path, lambda: RecurrenceSettings.from_yaml(own))
         inside = {cell.input, *cell.states, *(layer.name for layer in cell.layers)}

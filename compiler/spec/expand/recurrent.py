@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from netwright.schema import spec_field
 
-from ...layers.recurrence import RecurrenceSettings
+from ...layers.recurrence_settings import RecurrenceSettings
 from ..positions import Node, Path, mapping, sequence
 from ..settings import NAME_PATTERN, REFERENCE
 from .composite import LAYER, Composite, Use
