@@ -372,7 +372,7 @@ class _Builder:
                     values[inner.name] = used.layer.build(self.context(_CellContext, used), *inputs)
             except BuildError as error:
                 path = (*inner.path[len(owner.path) :], *error.path)
-                raise BuildError(f"{inner.name}: {error.message}", error.hint, path) from None
+                raise BuildError(f"{inner.name}: {error.message}", error.hint, path, state=error.state) from None
             entries[inner.name] = used
         following = [values[name] for name in cell.following]
         for name, old, new in zip(cell.states, states, following, strict=True):
