@@ -60,13 +60,6 @@ class DeviceState:
             for side in self.sides:
                 side[entry.name].update_inplace(value)
 
-    def clear(self, kind: str) -> None:
-        """Set the tensors of one kind to 0, in both sets."""
-        for entry in self.entries:
-            if entry.kind == kind:
-                for side in self.sides:
-                    side[entry.name].update_inplace(np.zeros(entry.shape, entry.dtype))
-
     def numpy(self) -> dict[str, Array]:
         """Copies of the current set on the host, by state name."""
         return self._host(self.current)

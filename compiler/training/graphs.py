@@ -37,6 +37,7 @@ from .ort_training import (
     decayed,
     declare_moments,
     gradient_name,
+    refuse_carried,
 )
 from .scaling import Scaling, all_finite, declare_scaling, hold, next_scaling, unscaled
 from .update import RANDOM_COUNTER, build_update, declare_counters, declare_slots
@@ -111,7 +112,9 @@ def build_graphs(
     if forward.prepared:
         texts = [value for value in forward.features.values() if value.dtype is DType.string]
         built["prepare"] = Graph("prepare", tuple(texts), forward.prepared)
-    return Graphs(_optimized(spec, built, passes), forward, variables, targets, objective, fitting, api_optimizer, carried)
+    return Graphs(
+        _optimized(spec, built, passes), forward, variables, targets, objective, fitting, api_optimizer, carried
+    )
 
 
 def _add_step_form(
@@ -173,6 +176,7 @@ def _training_graphs(
     parameters = {state.name: variables.values[state.name] for state in trained}
     by_parameter = _gradients(objective.descended, parameters, scaling, training.precision)
     if training_api:
+        refuse_carried(variables)
         built, optimizer = _api_graphs(
             spec, training, horizon, variables, targets, network, forward, evaluated, learning, objective, by_parameter
         )

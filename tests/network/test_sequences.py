@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from netwright.compiler import compile_spec
 from netwright.compiler.errors import SpecError
+from netwright.compiler.spec.model import load_text
 from support.trained_text import Compiled
 
 MASKED = """
@@ -250,3 +252,13 @@ def test_what_a_recurrent_layer_refuses(network: str, inputs: str, message: str)
 )
 def test_what_a_masked_loss_refuses(network: str, loss: str, message: str) -> None:
     assert refused(network, loss=loss) == message
+
+
+def test_the_training_api_of_onnx_runtime_carries_no_state() -> None:
+    text = "netwright: 1\ninputs: {x: [time, 2]}\nnetwork: [{gru: {units: 2, stateful: true}}]\n"
+    with pytest.raises(SpecError) as caught:
+        compile_spec(load_text(text + "training: {loss: squared_error}\n"), target="ort-training")
+    (diagnostic,) = caught.value.diagnostics
+    assert diagnostic.message == "ONNX Runtime's training API carries no state from batch to batch"
+    assert diagnostic.hint == "the targets portable and ort do"
+    assert diagnostic.origin.path == "network[0].gru"
