@@ -71,7 +71,8 @@ def detail_of(layer: Described) -> str:
             continue
         text = _value_text(value)
         if text:
-            parts.append(text if field.name in ("activation", "formula") else f"{field.name.replace('_', ' ')} {text}")
+            label = field.name.removesuffix("_").replace("_", " ")
+            parts.append(text if field.name in ("activation", "formula") else f"{label} {text}")
     return ", ".join(parts)
 
 

@@ -10,7 +10,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .errors import InternalError
-from .ir import Derivative, Node, NotDifferentiable, Shape, Value, constant, find, op, reachable, shape_text
+from .ir import (
+    Backward,
+    Derivative,
+    Node,
+    NotDifferentiable,
+    Operator,
+    Shape,
+    Value,
+    constant,
+    find,
+    op,
+    reachable,
+    shape_text,
+)
 from .ir.value import Scope, _scope
 
 
@@ -41,11 +54,10 @@ def gradients(
             continue
         token = _scope.set(Scope(f"{node.scope}/gradient" if node.scope else "gradient", node.origin))
         try:
-            for index, value in enumerate(node.inputs):
-                if value is not None and value in active:
-                    contribution = _contribution(node, dys, index)
-                    if contribution is not None:
-                        _accumulate(adjoints, value, sum_to_shape(contribution, value.shape))
+            wanted = tuple(value is not None and value in active for value in node.inputs)
+            for value, contribution in zip(node.inputs, _contributions(node, dys, wanted), strict=True):
+                if value is not None and contribution is not None:
+                    _accumulate(adjoints, value, sum_to_shape(contribution, value.shape))
         finally:
             _scope.reset(token)
     return [adjoints.get(value) for value in wrt]
@@ -66,6 +78,14 @@ def sum_to_shape(gradient: Value, shape: Shape) -> Value:
     return op.ReduceSum(gradient, repeated, keepdims=1) if repeated else gradient
 
 
+def _contributions(node: Node, dys: tuple[Value | None, ...], wanted: tuple[bool, ...]) -> Sequence[Value | None]:
+    """The gradient by each wanted input, None for the others: by the rule for all of them, or by each input's own."""
+    joint = find(node.op_type, node.domain).vjp if any(wanted) else None
+    if joint is not None:
+        return joint(Backward(node, dys, wanted, gradients))
+    return [_contribution(node, dys, index) if asked else None for index, asked in enumerate(wanted)]
+
+
 def _contribution(node: Node, dys: tuple[Value | None, ...], index: int) -> Value | None:
     rule = find(node.op_type, node.domain).gradient(index)
     if isinstance(rule, NotDifferentiable):
@@ -81,12 +101,14 @@ def _depends_on(nodes: Sequence[Node], wrt: Sequence[Value]) -> set[Value]:
     for node in nodes:
         rules = find(node.op_type, node.domain) if node.op_type != "Constant" else None
         for index, value in enumerate(node.inputs):
-            if value in active and rules is not None and not _is_gradient_stop(rules.gradient(index)):
+            if value in active and rules is not None and not _stops(rules, index):
                 active.update(output for output in node.outputs if output.dtype.is_float)
     return active
 
 
-def _is_gradient_stop(rule: object) -> bool:
+def _stops(operator: Operator, index: int) -> bool:
+    """Whether no change of this input is ever felt in a gradient."""
+    rule = operator.gradient(index) if operator.vjp is None else None
     return isinstance(rule, NotDifferentiable) and rule.stops
 
 

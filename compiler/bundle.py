@@ -25,7 +25,7 @@ from .network import Forward, build_forward, without_batch
 from .passes import PASSES_OF
 from .schedules.base import Horizon
 from .spec.model import Spec
-from .spec.settings import TrainingSettings
+from .spec.settings import LayerEntry, TrainingSettings
 from .state import State
 from .training.graphs import SEED, Graphs, build_graphs
 from .training.loss_sums import loss_finalize, loss_sum_names
@@ -33,7 +33,7 @@ from .training.objective import Target as TargetInput
 from .training.objective import declare_targets
 from .training.ort_training import API_GRAPHS, EVAL_MODEL, TRAINING_MODEL, ApiOptimizer, gradient_name
 from .training.update import RANDOM_COUNTER
-from .variables import Variables
+from .variables import IN_FILES, Variables
 
 if TYPE_CHECKING:
     import onnx
@@ -42,6 +42,7 @@ Target = Literal["portable", "ort", "ort-training"]
 FORMAT: Final = 1
 FILES: Final = {
     "inference": "inference.onnx",
+    "inference_step": "inference_step.onnx",
     "init": "training/init.onnx",
     "step": "training/step.onnx",
     "evaluate": "training/evaluate.onnx",
@@ -54,6 +55,9 @@ API_FILES: Final = {name: f"{name}.onnx" for name in API_GRAPHS}
 """Of the graphs for ONNX Runtime's training API, beside its optimizer model and checkpoint (docs/ort-training.md)."""
 OPTIMIZER_MODEL: Final = "optimizer_model.onnx"
 CHECKPOINT: Final = "checkpoint"
+
+WITH_WEIGHTS: Final = ("inference", "inference_step")
+"""The graphs that hold the weights."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +101,7 @@ class Bundle:
                 sum(
                     math.prod(state.shape)
                     for state in self.built.variables.of_kind("parameter").values()
-                    if state.trainable and state.name.rpartition("/")[0] == entry.name
+                    if state.trainable and state.name.rpartition("/")[0] in _owners(entry)
                 ),
             )
             for entry in self.spec.layers
@@ -113,7 +117,7 @@ class Bundle:
             if name == TRAINING_MODEL and self.built.api_optimizer:
                 models[name] = emit_training_model(graph, self.built.api_optimizer.trained, self._metadata(name))
                 continue
-            weights = self.initial_weights() if name == "inference" else {}
+            weights = self.initial_weights() if name in WITH_WEIGHTS else {}
             models[name] = emit(graph, initializers=weights, metadata=self._metadata(name))
         return models
 
@@ -233,6 +237,12 @@ def _check_recording(spec: Spec, built: Graphs) -> None:
         raise SpecError([Diagnostic(origin, message, "leave training.device.cuda.graph out")])
 
 
+def _owners(entry: LayerEntry) -> set[str]:
+    """The layers whose parameters count as those of an entry: itself, and the layers of its cell."""
+    inner = entry.cell.layers if entry.cell is not None else ()
+    return {entry.name}.union(*(_owners(layer) for layer in inner))
+
+
 def _require_vacant(folder: Path) -> None:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         hint = "choose another folder, or remove this one"
@@ -303,7 +313,8 @@ def _file(graph: str) -> str:
 
 
 def _graph_entry(name: str, graph: Graph, built: Graphs) -> dict[str, Any]:
-    inputs = [v for v in graph.inputs if not (name == "inference" and v.name in built.state)]
+    weights = built.variables.of_kind(*IN_FILES) if name in WITH_WEIGHTS else {}
+    inputs = [value for value in graph.inputs if value.name not in weights]
     api = built.api_optimizer if name == TRAINING_MODEL else None
     hidden = {gradient_name(parameter) for parameter in api.trained} if api else ()  # they stay in the API's buffers
     return {
@@ -318,6 +329,8 @@ def _graph_entry(name: str, graph: Graph, built: Graphs) -> dict[str, Any]:
 def _input_role(name: str, built: Graphs) -> str:
     if name in built.state:
         return built.state[name].kind
+    if name in built.carried:
+        return "carried"
     if name in built.forward.features or name in built.prepared:
         return "feature"
     if name in built.targets:
@@ -328,7 +341,9 @@ def _input_role(name: str, built: Graphs) -> str:
 def _output_entry(graph: str, name: str, value: Value, built: Graphs) -> dict[str, Any]:
     entry = _tensor(name, value)
     stem, _, suffix = name.rpartition(".")
-    if graph == "inference":
+    if graph == "inference_step" and suffix == "next" and stem in built.carried:
+        return {**entry, "role": "carried", "feeds": stem}
+    if graph in WITH_WEIGHTS:
         return {**entry, "role": "output"}
     if graph == "prepare":
         return {**entry, "role": "feature"}

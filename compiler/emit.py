@@ -16,6 +16,9 @@ from .ir.value import Array, Attribute
 
 IR_VERSION: Final = 10  # the ONNX IR version of opset 21
 CONTRIB: Final = "com.microsoft"
+OURS: Final = ("captures", "recompute")
+"""Attributes of loops that ONNX does not know: how many trailing inputs the body takes from around the node, and how
+the loop is differentiated."""
 
 
 def emit(
@@ -105,8 +108,8 @@ def _node(node: Node, names: Mapping[Value, str], visible: frozenset[Value], rea
         domain=node.domain,
     )
     for name, attribute in sorted(node.attributes.items()):
-        if name == "captures":
-            continue  # ours: how many trailing inputs the bodies take from around the node
+        if name in OURS:
+            continue
         if isinstance(attribute, Graph):
             proto.attribute.append(helper.make_attribute(name, _body(attribute, names, captured[name], visible)))
         else:

@@ -18,7 +18,7 @@ import numpy as np
 
 from .autodiff import NotDifferentiableError, gradients
 from .errors import BuildError
-from .ir import Array, DType, Value, constant, symbol
+from .ir import Array, DType, Value, apply, constant, symbol
 from .ops import op
 from .ops.cast import cast
 
@@ -30,6 +30,8 @@ WHAT_A_FORMULA_IS: Final = (
     "a formula has numbers, names, + - * / ** @, comparisons, `a if condition else b` and functions"
 )
 BATCH: Final = symbol("batch")
+_MIXING: Final = frozenset(["grad", "mean", "sum", "transpose"])
+"""Functions whose result depends on other places of their argument than its own."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,14 @@ class Formula:
     text: str
     body: ast.expr
     names: tuple[str, ...]
+
+    @property
+    def is_elementwise(self) -> bool:
+        """Whether every number of the result depends on the numbers at its own place alone, but for the last axis."""
+        for node in ast.walk(self.body):
+            if isinstance(node, ast.MatMult) or (isinstance(node, ast.Name) and node.id in _MIXING):
+                return False
+        return True
 
     def build(self, values: Mapping[str, Value]) -> Value:
         """The formula's value. Raises BuildError where operands do not fit."""
@@ -252,6 +262,18 @@ def _transposed(value: Value) -> Value:
     return op.Transpose(value, perm=axes)
 
 
+def _part(value: Value, index: Value, parts: Value) -> Value:
+    numbers = [None if number.constant is None else float(number.constant) for number in (index, parts)]
+    i, n = (int(number) if number is not None and number.is_integer() else -1 for number in numbers)
+    size = value.shape[-1] if value.rank else None
+    if not (isinstance(size, int) and 0 <= i < n and size % n == 0):
+        raise BuildError(
+            f"part: cannot take one of equal parts of {value.type}",
+            "write part(x, 0, 4) for the first of four; their number must divide the last axis",
+        )
+    return apply("Split", value, None, axis=-1, num_outputs=n)[i] if n > 1 else value
+
+
 @dataclass(frozen=True)
 class Function:
     """A function of formulas: how many values it takes, what it builds, and its line in the reference."""
@@ -278,6 +300,9 @@ FUNCTIONS: Final[dict[str, Function]] = {
     "max": Function(lambda a, b: op.Max(*_alike(_number(a), _number(b))), "max(a, b), elementwise", 2, 2, "max(x, 0)"),
     "mean": Function(lambda x: _average(_number(x)), "the mean over every axis but the batch"),
     "min": Function(lambda a, b: op.Min(*_alike(_number(a), _number(b))), "min(a, b), elementwise", 2, 2, "min(x, 1)"),
+    "part": Function(
+        _part, "part(x, i, n): the i-th, from 0, of n equal parts of the last axis", 3, 3, "part(x, 0, 2)"
+    ),
     "relu": _unary("Relu", "max(x, 0)"),
     "sigmoid": _unary("Sigmoid", "1 / (1 + e^-x)"),
     "sign": _unary("Sign", "-1, 0 or 1"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -13,6 +13,10 @@ from .initializers import Initializer, Ones, Tied, Zeros
 from .ir import DType, Shape, Value, graph_input, is_static, reachable, scope, shape_text, symbol
 from .layers import Layer, Shared
 from .layers.base import Statistic
+from .ops import op
+from .ops.shape_values import shape_value
+from .ops.shapes import reshape
+from .ops.slicing import FAR, take
 from .spec.model import InputSpec, Spec
 from .spec.settings import LayerEntry
 from .state import State
@@ -51,6 +55,22 @@ class Forward:
 
 
 @dataclass
+class Carrying:
+    """How the states of recurrent layers go from one run of a graph to the next.
+
+    rows: in training, the examples of a batch; None where states are not carried from batch to batch.
+    stepping: whether the graph takes one step, and every state is an input and an output.
+    """
+
+    rows: int | None = None
+    stepping: bool = False
+    given: dict[str, Value] = field(default_factory=dict)
+    """Name of each state that the graph brings -> the input or state tensor."""
+    following: dict[str, Value] = field(default_factory=dict)
+    """The same names -> the value after the graph's steps."""
+
+
+@dataclass
 class _Context:
     """A `LayerContext` for one layer."""
 
@@ -60,6 +80,11 @@ class _Context:
     statistics: dict[str, Value]
     fittings: dict[str, Fitting]
     vocabularies: Mapping[str, Sequence[str]]
+    carrying: Carrying
+    cell: Callable[[LayerEntry, Value, Sequence[Value]], tuple[Sequence[Value], Value]]
+
+    def run_cell(self, step: Value, states: Sequence[Value]) -> tuple[Sequence[Value], Value]:
+        return self.cell(self.entry, step, states)
 
     @property
     def training(self) -> bool:
@@ -139,9 +164,53 @@ class _Context:
             )
         return tuple(words)
 
+    def carried_state(self, size: int, x: Value, stateful: bool) -> Value | None:
+        name = f"{self.entry.name}/state"
+        if self.carrying.stepping:
+            self.carrying.given[name] = graph_input(name, DType.float32, (BATCH, size))
+            return self.carrying.given[name]
+        if not (stateful and self.training and self.carrying.rows is not None):
+            return None
+        if name in self.carrying.given:
+            raise BuildError("a stateful layer cannot be shared: it has one state", "give each use a layer of its own")
+        shape = (self.carrying.rows, size)
+        state = State(name, shape, "carried", Zeros(), trainable=False, origin=self.entry.origin)
+        self.carrying.given[name] = self.variables.declare(state)
+        return take(self.carrying.given[name], 0, 0, BATCH, x)  # the last batch of an epoch may be smaller
+
+    def carry_state(self, value: Value) -> None:
+        name = f"{self.entry.name}/state"
+        given = self.carrying.given.get(name)
+        if given is not None and given.shape != value.shape:
+            rest = op.Slice(given, shape_value([BATCH], value), [FAR], [0])
+            value = reshape(op.Concat(value, rest, axis=0), given.shape)
+        if given is not None:
+            self.carrying.following[name] = value
+
     def random_key(self, purpose: str = "") -> Value:
         assert self.random_counter is not None  # layers ask only while training
         return random.key(self.random_counter, stream(f"{self.entry.name}:{purpose}"))
+
+
+class _CellContext(_Context):
+    """A `LayerContext` for a layer inside a cell: what a step makes cannot leave the loop but through its states."""
+
+    def statistic(self, name: str, shape: tuple[int, ...], initializer: Initializer) -> Value:
+        del name, shape, initializer
+        raise BuildError("a cell cannot hold statistics of the batch", "put the layer before the recurrent layer")
+
+    def fitted(self, name: str, statistic: Statistic, of: Value, axes: tuple[int, ...]) -> Value:
+        del name, statistic, of, axes
+        raise BuildError("a cell cannot hold statistics of the data", "put the layer before the recurrent layer")
+
+    def carried_state(self, size: int, x: Value, stateful: bool) -> Value | None:
+        del size, x
+        if stateful:
+            raise BuildError("a recurrent layer inside a cell cannot be stateful", path=("stateful",))
+        return None
+
+    def carry_state(self, value: Value) -> None:
+        pass
 
 
 def stream(name: str) -> int:
@@ -156,17 +225,22 @@ def build_forward(
     random_counter: Value | None = None,
     vocabularies: Mapping[str, Sequence[str]] = MappingProxyType({}),
     prepared: bool = False,
+    carrying: Carrying | None = None,
 ) -> Forward:
     """Build the network of `spec`; it trains when a `random_counter` is given.
 
     `vocabularies` are the fitted words by layer. With `prepared` the outputs of host-only layers are features, instead
-    of the text they are made of.
+    of the text they are made of. `carrying` says how recurrent layers get their states; by default each starts anew.
 
     Raises SpecError with every layer that does not fit its inputs; layers fed by a broken one are passed over.
     """
-    features = {item.name: graph_input(item.name, DType(item.dtype), _shape(item.shape)) for item in spec.inputs}
+    carrying = Carrying() if carrying is None else carrying
+    one_step = carrying.stepping
+    features = {
+        item.name: graph_input(item.name, DType(item.dtype), _shape(item.shape, one_step)) for item in spec.inputs
+    }
     forward = Forward(features, dict(features), outputs={})
-    builder = _Builder(spec, forward, variables, random_counter, vocabularies, prepared)
+    builder = _Builder(spec, forward, variables, random_counter, vocabularies, prepared, carrying)
     for item in spec.inputs:
         forward.trail.note(item.name, item.origin, (), features[item.name].type)
     for item in spec.inputs:
@@ -199,8 +273,14 @@ def without_batch(shape: Shape) -> Shape:
     return shape[1:] if shape[:1] == (BATCH,) else shape
 
 
-def _shape(dims: Sequence[int | str]) -> Shape:
-    return (BATCH, *(symbol(dim) if isinstance(dim, str) else dim for dim in dims))
+def _shape(dims: Sequence[int | str], one_step: bool = False) -> Shape:
+    """A feature's shape; of its axes the first is time where a graph takes one step."""
+    sizes = (1, *dims[1:]) if one_step else dims
+    return (BATCH, *(symbol(dim) if isinstance(dim, str) else dim for dim in sizes))
+
+
+class _PassedOver(Exception):
+    """A layer inside a cell reads one that failed."""
 
 
 class _Builder:
@@ -212,7 +292,9 @@ class _Builder:
         random_counter: Value | None,
         vocabularies: Mapping[str, Sequence[str]],
         prepared: bool,
+        carrying: Carrying,
     ) -> None:
+        self.carrying = carrying
         self.vocabularies = vocabularies
         self.prepared = prepared
         self.spec = spec
@@ -241,14 +323,7 @@ class _Builder:
         if len(inputs) < len(entry.from_) or owner is None:
             return
         try:
-            context = _Context(
-                owner,
-                self.variables,
-                self.random_counter,
-                self.forward.statistics,
-                self.forward.fittings,
-                self.vocabularies,
-            )
+            context = self.context(_Context, owner)
             _check_arity(owner.layer, len(inputs))
             with scope(entry.name, entry.origin):
                 value = owner.layer.build(context, *inputs)
@@ -258,12 +333,53 @@ class _Builder:
             self.forward.trail.note(entry.name, entry.origin, entry.from_, value.type)
             for name in entry.from_:
                 note_limit(self.forward, name, owner.layer.index_limit)
+        except _PassedOver:
+            pass  # a layer that the cell reads failed, and was reported
         except BuildError as error:
             origin = self.spec.origin_of(entry.path + error.path)
             trail = self.forward.trail
             other = [] if error.state is None else [error.state.rpartition("/")[0]]
             shapes = trail.to(trail.step(entry.name, entry.origin, entry.from_), also=other)
             self.diagnostics.append(Diagnostic(origin, error.message, error.hint, shapes))
+
+    def context(self, kind: type[_Context], owner: LayerEntry) -> _Context:
+        return kind(
+            owner,
+            self.variables,
+            self.random_counter,
+            self.forward.statistics,
+            self.forward.fittings,
+            self.vocabularies,
+            self.carrying,
+            self.cell,
+        )
+
+    def cell(self, owner: LayerEntry, step: Value, states: Sequence[Value]) -> tuple[Sequence[Value], Value]:
+        """One step of a `recurrent` layer: its next states and its output."""
+        assert owner.cell is not None
+        cell = owner.cell
+        values = self.forward.values | dict(zip((cell.input, *cell.states), (step, *states), strict=True))
+        entries = dict(self.entries)
+        for inner in cell.layers:
+            used = entries.get(inner.layer.layer) if isinstance(inner.layer, Shared) else inner
+            if used is None or any(name not in values for name in inner.from_):
+                raise _PassedOver
+            try:
+                inputs = [values[name] for name in inner.from_]
+                _check_arity(used.layer, len(inputs))
+                _check_numbers(used.layer)
+                with scope(inner.name.removeprefix(f"{owner.name}/"), inner.origin):
+                    values[inner.name] = used.layer.build(self.context(_CellContext, used), *inputs)
+            except BuildError as error:
+                path = (*inner.path[len(owner.path) :], *error.path)
+                raise BuildError(f"{inner.name}: {error.message}", error.hint, path, state=error.state) from None
+            entries[inner.name] = used
+        following = [values[name] for name in cell.following]
+        for name, old, new in zip(cell.states, states, following, strict=True):
+            if old.type != new.type:
+                message = f"the state '{name}' is {old.type}, its next value {new.type}"
+                raise BuildError(message, "both must have one shape", ("next", name.rpartition("/")[2]))
+        return following, values[cell.output]
 
     def prepare(self, name: str, value: Value) -> Value:
         """Note what a host-only layer makes; where it is prepared, an input stands for it."""
@@ -283,6 +399,11 @@ def _check_text(layer: Layer, inputs: Sequence[Value]) -> None:
     for value in inputs:
         if value.dtype is DType.string and not layer.host_only:
             raise BuildError(f"needs numbers, received {value.type}", "make counts of the text with `bag_of_words`")
+
+
+def _check_numbers(layer: Layer) -> None:
+    if layer.host_only:
+        raise BuildError("a cell cannot work on text", "put the layer before the recurrent layer")
 
 
 def _check_arity(layer: Layer, count: int) -> None:

@@ -11,7 +11,8 @@ from .ir import DType
 if TYPE_CHECKING:
     from .initializers import Initializer
 
-StateKind = Literal["parameter", "statistic", "slot", "counter", "scale", "fitted"]
+StateKind = Literal["parameter", "statistic", "slot", "counter", "scale", "fitted", "carried"]
+"""`carried` is what recurrent layers hand from batch to batch; a host sets it to 0 when an epoch begins."""
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ class Bundle:
     manifest: Manifest
 
     def graph_file(self, graph: str) -> Path:
-        """The ONNX file of a graph (`inference`, `init`, `step`, `evaluate`, `gradients`, `apply`).
+        """The ONNX file of a graph (`inference`, `inference_step`, `init`, `step`, `evaluate`, `gradients`, `apply`).
 
         Raises:
             UserError: the bundle was made without this graph.
@@ -130,8 +130,9 @@ def _check_state(folder: Path, manifest: Manifest) -> None:
                     raise UserError(
                         f"{folder}: the input '{port.name}' of the graph '{name}' is not an entry of the state"
                     )
+        own = {port.name for port in graph_entry.inputs if port.role == "carried"}
         for port in graph_entry.outputs:
-            if port.feeds is not None and port.feeds not in known:
+            if port.feeds is not None and port.feeds not in known | own:
                 raise UserError(
                     f"{folder}: the output '{port.name}' of the graph '{name}' feeds '{port.feeds}', "
                     "which is not an entry of the state"

@@ -50,7 +50,7 @@ class Place:
 
 @dataclass(frozen=True)
 class StateEntry:
-    """One tensor that survives a step. `kind`: parameter, statistic, slot, counter, scale or fitted."""
+    """One tensor that survives a step. `kind`: parameter, statistic, slot, counter, scale, fitted or carried."""
 
     name: str
     dtype: str

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from .backend import Backend, open_backend
 from .bundle import Bundle, load_bundle
 from .callbacks import Callback, EpochDone, RunStarted, StepDone
@@ -258,10 +260,19 @@ class Trainer:
         self.loss_scale.start(self.position.step)
         self._save()  # an unwritable folder is found now, not after an hour
 
+    def _clear_carried(self) -> None:
+        """Recurrent layers that go on from batch to batch start each epoch from 0."""
+        carried = [entry for entry in self.bundle.manifest.state if entry.kind == "carried"]
+        if carried:
+            zeros = {entry.name: np.zeros(entry.shape, entry.dtype) for entry in carried}
+            self.state.load(self.state.numpy() | zeros)
+
     def _epoch(self, interrupt: Interrupt) -> None:
         """One epoch, or the rest of it."""
         position, options = self.position, self.options
         began, rows_before = time.perf_counter(), position.rows
+        if position.step_in_epoch == 0:
+            self._clear_carried()
         batches = self.loop.feed(self.batches.epoch(position.epoch, position.step_in_epoch))
         with contextlib.closing(batches):  # type: ignore[type-var]  # generators
             for batch in batches:
@@ -359,7 +370,9 @@ class Trainer:
         weights = self.state.numpy()
         kinds = ("parameter", "statistic", "fitted")
         kept = {entry.name: weights[entry.name] for entry in self.bundle.manifest.state if entry.kind in kinds}
-        export_weights(self.bundle.graph_file("inference"), kept)
+        for graph in ("inference", "inference_step"):
+            if graph in self.bundle.manifest.graphs:
+                export_weights(self.bundle.graph_file(graph), kept)
         self.engine.export()
         summary.write(self.folder.summary)
         for callback in self.callbacks:

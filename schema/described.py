@@ -151,15 +151,20 @@ class Described:
         if not isinstance(arguments, Mapping):
             assert cls.shorthand is not None  # the schema admits a bare value only then
             arguments = {cls.shorthand: arguments}
-        hints = field_types(cls)
-        return cls(**{name: _convert(hints[name], value) for name, value in arguments.items()})
+        hints, declared = field_types(cls), declared_fields(cls)
+        return cls(**{declared[name].name: _convert(hints[name], value) for name, value in arguments.items()})
+
+
+def declared_fields(cls: type[Described]) -> dict[str, dataclasses.Field[Any]]:
+    """The fields a person may write, as they are written: `return_` is `return`, which is no name in Python."""
+    return {f.name.removesuffix("_"): f for f in dataclasses.fields(cls) if f.init and "doc" in f.metadata}
 
 
 def field_types(cls: type[Described]) -> Mapping[str, Any]:
     """The fields a person may write, with their resolved type hints, in order of declaration."""
     if cls not in _FIELD_TYPES:
         hints = typing.get_type_hints(cls)
-        _FIELD_TYPES[cls] = {f.name: hints[f.name] for f in dataclasses.fields(cls) if f.init and "doc" in f.metadata}
+        _FIELD_TYPES[cls] = {name: hints[f.name] for name, f in declared_fields(cls).items()}
     return _FIELD_TYPES[cls]
 
 

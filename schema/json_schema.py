@@ -13,7 +13,7 @@ import types
 from collections.abc import Collection, Mapping
 from typing import Any, Literal, get_args, get_origin
 
-from .described import Described, Registry, field_types, registry_of, union_members
+from .described import Described, Registry, declared_fields, field_types, registry_of, union_members
 
 Schema = dict[str, Any]
 
@@ -105,7 +105,7 @@ def _admit_shorthand(schema: Schema, shorthand: str) -> None:
 def describe_fields(cls: type[Described], definitions: Definitions | None = None) -> dict[str, Schema]:
     """Field name -> JSON Schema with description and default, in order of declaration."""
     definitions = definitions if definitions is not None else Definitions()
-    declared = {f.name: f for f in dataclasses.fields(cls)}
+    declared = declared_fields(cls)
     schemas = {}
     for name, hint in field_types(cls).items():
         field = declared[name]
@@ -185,7 +185,7 @@ def as_list(types_: str | list[str]) -> list[str]:
 
 def required_fields(cls: type[Described]) -> list[str]:
     """The fields without a default, in order of declaration."""
-    declared = {f.name: f for f in dataclasses.fields(cls)}
+    declared = declared_fields(cls)
     return [name for name in field_types(cls) if _default(declared[name]) is dataclasses.MISSING]
 
 
@@ -203,11 +203,10 @@ def as_yaml(value: Any) -> Any:
         return {key: as_yaml(item) for key, item in value.items()}
     if not isinstance(value, Described):
         return value
-    declared = {f.name: f for f in dataclasses.fields(value)}
     changed = {
-        name: as_yaml(getattr(value, name))
-        for name in field_types(type(value))
-        if getattr(value, name) != _default(declared[name])
+        name: as_yaml(getattr(value, field.name))
+        for name, field in declared_fields(type(value)).items()
+        if getattr(value, field.name) != _default(field)
     }
     if not value.kind:
         return changed

@@ -98,6 +98,27 @@ class Derivative:
 
 Rule = Callable[[Derivative], "Value | None"]
 
+Differentiate = Callable[[Sequence[Value], Sequence[Value], Sequence[Value]], "list[Value | None]"]
+"""(outputs, what to differentiate by, the gradient of each output) -> the gradient by each, as `autodiff.gradients`."""
+
+
+@dataclass(frozen=True)
+class Backward:
+    """What a rule for all inputs of a node at once sees: for operators that hold a graph, whose body must be
+    differentiated once and not once an input.
+
+    wanted         for each input, whether its gradient is asked for; the rule returns None for the others
+    differentiate  the driver, for the body
+    """
+
+    node: Node
+    dys: tuple[Value | None, ...]
+    wanted: tuple[bool, ...]
+    differentiate: Differentiate
+
+
+JointRule = Callable[[Backward], "Sequence[Value | None]"]
+
 
 class NotDifferentiable:
     """Marks an input without a derivative: an index, a shape, a condition, or a step function's argument.
@@ -141,6 +162,7 @@ class Operator:
 
     infer      types of the outputs from a `Call`; raises `Call.error` for inputs that do not fit
     gradients  one rule (or NotDifferentiable) an input; the last one serves all further inputs of a variadic operator
+    vjp        instead of those, one rule that returns the gradients by all inputs
     evaluate   numpy function of (arrays…, **attributes), used by constant folding and for initial weights
     samples    cases for the contract tests; at least one
     attributes names with defaults (None: absent unless given), REQUIRED for those without
@@ -150,8 +172,9 @@ class Operator:
 
     name: str
     infer: Callable[[Call], Sequence[TensorType]]
-    gradients: tuple[Rule | NotDifferentiable, ...]
     samples: Callable[[], Sequence[Sample]]
+    gradients: tuple[Rule | NotDifferentiable, ...] = ()
+    vjp: JointRule | None = None
     evaluate: Callable[..., Any] | None = None
     attributes: Mapping[str, Any] = field(default_factory=dict)
     domain: str = ""
@@ -159,6 +182,7 @@ class Operator:
     optional_outputs: int = 0
 
     def gradient(self, index: int) -> Rule | NotDifferentiable:
+        """The rule of one input. An operator with a rule for all of them has none."""
         return self.gradients[min(index, len(self.gradients) - 1)]
 
 
@@ -170,7 +194,7 @@ def register(operator: Operator) -> Operator:
     key = (operator.domain, operator.name)
     if key in OPERATORS:
         raise InternalError(f"operator {operator.name} is registered twice")
-    if not operator.gradients:
+    if not operator.gradients and operator.vjp is None:
         raise InternalError(f"operator {operator.name} has neither a gradient rule nor NotDifferentiable")
     OPERATORS[key] = operator
     return operator

@@ -18,13 +18,16 @@ if TYPE_CHECKING:
     from .embedding import Embedding
     from .expression import Expression
     from .flatten import Flatten
+    from .gru import Gru
     from .layer_norm import LayerNorm
+    from .lstm import Lstm
     from .merge import Add, Concat, Multiply
     from .normalization import GroupNorm, InstanceNorm, LocalResponseNorm, RMSNorm
     from .pooling import AveragePool, GlobalAveragePool, GlobalMaxPool, MaxPool
     from .preprocessing import Cast, MinMax, Normalize, OneHot, Rescale
     from .reshape import Reshape
     from .resize import Resize
+    from .rnn import Rnn
     from .shared import Shared
     from .sources import Constant, Parameter
     from .upsampling import PixelShuffle, Upsample
@@ -51,11 +54,13 @@ __all__ = [
     "GlobalAveragePool",
     "GlobalMaxPool",
     "GroupNorm",
+    "Gru",
     "InstanceNorm",
     "Layer",
     "LayerContext",
     "LayerNorm",
     "LocalResponseNorm",
+    "Lstm",
     "MaxPool",
     "MinMax",
     "Multiply",
@@ -68,6 +73,7 @@ __all__ = [
     "Rescale",
     "Reshape",
     "Resize",
+    "Rnn",
     "Shared",
     "SpatialDropout",
     "Squeeze",
@@ -118,9 +124,11 @@ _KINDS: Final = {
     "global_average_pool": "pooling.GlobalAveragePool",
     "global_max_pool": "pooling.GlobalMaxPool",
     "group_norm": "normalization.GroupNorm",
+    "gru": "gru.Gru",
     "instance_norm": "normalization.InstanceNorm",
     "layer_norm": "layer_norm.LayerNorm",
     "local_response_norm": "normalization.LocalResponseNorm",
+    "lstm": "lstm.Lstm",
     "max_pool": "pooling.MaxPool",
     "min_max": "preprocessing.MinMax",
     "multiply": "merge.Multiply",
@@ -133,6 +141,7 @@ _KINDS: Final = {
     "reshape": "reshape.Reshape",
     "resize": "resize.Resize",
     "rms_norm": "normalization.RMSNorm",
+    "rnn": "rnn.Rnn",
     "shared": "shared.Shared",
     "spatial_dropout": "dropout.SpatialDropout",
     "squeeze": "axes.Squeeze",

@@ -11,7 +11,7 @@ from netwright.schema import spec_field
 from ..errors import BuildError
 from ..ir import DType, Value, apply, constant
 from ..ops import op
-from ..ops.scan import scan
+from ..ops.loops import scan
 from ..ops.strings import lower
 from .base import Layer, LayerContext
 

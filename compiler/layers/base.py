@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol, TypeVar
 
@@ -53,6 +53,16 @@ class LayerContext(Protocol):
     def vocabulary(self) -> tuple[str, ...]:
         """The words that were fitted for this layer. Raises BuildError when none were."""
 
+    def carried_state(self, size: int, x: Value, stateful: bool) -> Value | None:
+        """The layer's state before the first step of `x`, (batch, size), where the graph brings one from the batch
+        before (`stateful`, while training) or from the step before (`inference_step`); else None."""
+
+    def carry_state(self, value: Value) -> None:
+        """The layer's state after the last step, (batch, size); kept where `carried_state` gave one."""
+
+    def run_cell(self, step: Value, states: Sequence[Value]) -> tuple[Sequence[Value], Value]:
+        """One step of the cell that the spec's author wrote: the next states and the output."""
+
     def random_key(self, purpose: str = "") -> Value:
         """The random generator's scalar key for this layer, step and purpose. Only while training."""
 
@@ -65,6 +75,9 @@ class Layer(Described):
     arity: ClassVar[tuple[int, int | None]] = (1, 1)
     """Least and most inputs; None for any number."""
 
+    value_fields: ClassVar[tuple[str, ...]] = ()
+    """Fields that name a value each: those given are read after the inputs, in this order."""
+
     host_only: ClassVar[bool] = False
     """Whether its operators run on a host's CPU alone (text): training graphs then take its output as an input."""
 
@@ -76,6 +89,12 @@ class Layer(Described):
         """
         del arguments
         return None
+
+    @property
+    def causal(self) -> bool:
+        """Whether what it makes of a step of (batch, time, …) depends on no later step, so that the network can go step
+        by step (`inference_step.onnx`)."""
+        return False
 
     @property
     def index_limit(self) -> int | None:
@@ -92,6 +111,10 @@ class Activation(Layer):
     """A layer without parameters, also usable as the `activation` of another layer."""
 
     registry: ClassVar[Registry[Activation]] = Registry("activation")  # type: ignore[assignment]
+
+    @property
+    def causal(self) -> bool:
+        return getattr(self, "axis", -1) == -1
 
     @abstractmethod
     def apply(self, x: Value) -> Value:

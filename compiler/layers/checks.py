@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import numpy as np
+
 from ..errors import BuildError
-from ..ir import Dim, Value, shape_text
+from ..ir import Dim, DType, Value, constant, op, shape_text
+from ..ops.cast import cast
 
 
 def require_float(x: Value) -> None:
@@ -48,3 +51,22 @@ def static_sizes(dims: Iterable[Dim], x: Value, purpose: str) -> tuple[int, ...]
             raise BuildError(f"{purpose} needs a fixed size, but '{dim}' in {shape_text(x.shape)} is symbolic")
         sizes.append(dim)
     return tuple(sizes)
+
+
+def valid_steps(field: str, value: Value, x: Value) -> Value:
+    """Which steps of x, (batch, time, …), are no padding: booleans (batch, time).
+
+    Given by the field `mask`, a value of that shape that is 0 for padding, or `lengths`, whole numbers (batch).
+    Raises BuildError at the field for a value of another type.
+    """
+    if field == "mask":
+        if value.shape != x.shape[:2]:
+            raise BuildError(f"a mask of {shape_text(x.shape[:2])} is needed, received {value.type}", path=(field,))
+        return cast(value, DType.boolean)
+    if value.shape != x.shape[:1] or not value.dtype.is_integer:
+        wanted = shape_text(x.shape[:1])
+        raise BuildError(f"whole numbers of {wanted} are needed, received {value.type}", path=(field,))
+    length = x.shape[1]
+    end = constant(np.int64(length)) if isinstance(length, int) else op.Squeeze(op.Shape(x, start=1, end=2), [0])
+    steps = op.Range(constant(np.int64(0)), end, constant(np.int64(1)))
+    return op.Less(op.Unsqueeze(steps, [0]), op.Unsqueeze(cast(value, DType.int64), [1]))

@@ -26,7 +26,8 @@ class Dense(Layer):
     | `weight` | (n, units) |
     | `bias` | (units) |
 
-    Put `flatten` before it to connect all axes of an image.
+    Put `flatten` before it to connect all axes of an image. Over a sequence (batch, time, n) it maps each step alike,
+    which other frameworks call time-distributed.
     """
 
     example: ClassVar[str] = "dense: {units: 64, activation: relu, name: hidden}"
@@ -38,6 +39,10 @@ class Dense(Layer):
         "First values of `weight`; `glorot_uniform` unless given.", default_factory=GlorotUniform
     )
     bias_initializer: Initializer = spec_field("First values of `bias`; zeros unless given.", default_factory=Zeros)
+
+    @property
+    def causal(self) -> bool:
+        return True
 
     def build(self, context: LayerContext, *inputs: Value) -> Value:
         (x,) = inputs

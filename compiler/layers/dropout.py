@@ -29,6 +29,10 @@ class Dropout(Layer):
     shorthand: ClassVar[str | None] = "rate"
     rate: float = spec_field("Probability of a zero.", minimum=0, exclusive_maximum=1)
 
+    @property
+    def causal(self) -> bool:
+        return True
+
     def build(self, context: LayerContext, *inputs: Value) -> Value:
         (x,) = inputs
         require_float(x)

@@ -49,6 +49,10 @@ network:
     def index_limit(self) -> int | None:
         return self.vocabulary
 
+    @property
+    def causal(self) -> bool:
+        return True
+
     def build(self, context: LayerContext, *inputs: Value) -> Value:
         (x,) = inputs
         if x.dtype not in (DType.int64, DType.int32):

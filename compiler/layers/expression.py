@@ -47,6 +47,10 @@ network:
     def __post_init__(self) -> None:
         parse(self.formula)
 
+    @property
+    def causal(self) -> bool:
+        return parse(self.formula).is_elementwise
+
     def build(self, context: LayerContext, *inputs: Value) -> Value:
         del context
         formula = parse(self.formula)

@@ -31,6 +31,10 @@ class LayerNorm(Layer):
     scale: bool = spec_field("Whether to learn `scale`, first 1.", default=True)
     bias: bool = spec_field("Whether to learn `bias`, first 0.", default=True)
 
+    @property
+    def causal(self) -> bool:
+        return self.axis == -1
+
     def build(self, context: LayerContext, *inputs: Value) -> Value:
         (x,) = inputs
         require_float(x)

@@ -30,6 +30,10 @@ network:
 """
     arity: ClassVar[tuple[int, int | None]] = (2, None)
 
+    @property
+    def causal(self) -> bool:
+        return True
+
     def build(self, context: LayerContext, *inputs: Value) -> Value:
         del context
         _require_alike(inputs)
@@ -47,6 +51,10 @@ network:
   - multiply: {from: [gate, x]}
 """
     arity: ClassVar[tuple[int, int | None]] = (2, None)
+
+    @property
+    def causal(self) -> bool:
+        return True
 
     def build(self, context: LayerContext, *inputs: Value) -> Value:
         del context
@@ -69,6 +77,10 @@ network:
     arity: ClassVar[tuple[int, int | None]] = (2, None)
     shorthand: ClassVar[str | None] = "axis"
     axis: int = spec_field("The axis that grows; 0 is the batch, negative axes count from the end.", default=-1)
+
+    @property
+    def causal(self) -> bool:
+        return self.axis == -1
 
     def build(self, context: LayerContext, *inputs: Value) -> Value:
         del context

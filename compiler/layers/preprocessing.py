@@ -125,6 +125,10 @@ network: [flatten, {dense: 1}]
     scale: float = spec_field("The factor.")
     offset: float = spec_field("Added afterwards.", default=0.0)
 
+    @property
+    def causal(self) -> bool:
+        return True
+
     def build(self, context: LayerContext, *inputs: Value) -> Value:
         del context
         return cast(inputs[0], DType.float32) * self.scale + self.offset
@@ -145,6 +149,10 @@ inputs:
     shorthand: ClassVar[str | None] = "dtype"
     dtype: Literal["float32", "int64", "int32"] = spec_field("The element type.", default="float32")
 
+    @property
+    def causal(self) -> bool:
+        return True
+
     def build(self, context: LayerContext, *inputs: Value) -> Value:
         del context
         return cast(inputs[0], DType(self.dtype))
@@ -164,6 +172,10 @@ inputs:
 """
     shorthand: ClassVar[str | None] = "classes"
     classes: int = spec_field("How many classes there are.", minimum=1, maximum=100_000)
+
+    @property
+    def causal(self) -> bool:
+        return True
 
     def build(self, context: LayerContext, *inputs: Value) -> Value:
         del context

@@ -16,6 +16,10 @@ from .base import Layer, LayerContext
 class _Source(Layer):
     arity: ClassVar[tuple[int, int | None]] = (0, 0)
 
+    @property
+    def causal(self) -> bool:
+        return True
+
     @classmethod
     def reads(cls, arguments: Any) -> tuple[str, ...] | None:
         del arguments

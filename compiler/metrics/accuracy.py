@@ -45,6 +45,10 @@ training:
         predicted, true, _ = predicted_and_true(output, target, self.threshold)
         return {"sum": total(op.Equal(predicted, true)), "weight": count(true)}
 
+    def sums_of_valid(self, output: Value, target: Value, valid: Value) -> Mapping[str, Value]:
+        predicted, true, _ = predicted_and_true(output, target, self.threshold)
+        return _share_of_valid(op.Equal(predicted, true), valid)
+
 
 @Metric.registry.register("top_k")
 @dataclass(frozen=True, kw_only=True)
@@ -73,11 +77,23 @@ class TopK(Metric):
             )
 
     def sums(self, output: Value, target: Value) -> Mapping[str, Value]:
+        return {"sum": total(self._hits(output, target)), "weight": count(target)}
+
+    def sums_of_valid(self, output: Value, target: Value, valid: Value) -> Mapping[str, Value]:
+        return _share_of_valid(self._hits(output, target), valid)
+
+    def _hits(self, output: Value, target: Value) -> Value:
         at_target = op.Unsqueeze(at_label(output, target), [target.rank])
         larger = cast(op.Greater(output, at_target), DType.float32)
-        rank = op.ReduceSum(larger, [-1], keepdims=0)
-        return {"sum": total(op.Less(rank, self.k)), "weight": count(target)}
+        return op.Less(op.ReduceSum(larger, [-1], keepdims=0), self.k)
 
     @property
     def label(self) -> str:
         return f"top_{self.k}"
+
+
+def _share_of_valid(hits: Value, valid: Value) -> Mapping[str, Value]:
+    """Hits, of shape (batch, time, …), and all answers, at the steps where `valid` is 1."""
+    spread = op.Unsqueeze(valid, list(range(valid.rank, hits.rank))) if hits.rank > valid.rank else valid
+    right = cast(hits, DType.float32)
+    return {"sum": total(right * spread), "weight": total(spread + right * 0.0)}

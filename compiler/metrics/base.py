@@ -9,6 +9,7 @@ from typing import ClassVar, Literal
 
 from netwright.schema import Described, Registry
 
+from ..errors import BuildError
 from ..ir import TensorType, Value
 
 Finalize = Literal["ratio", "root_ratio", "r2", "confusion", "precision", "recall", "f1"]
@@ -31,6 +32,16 @@ class Metric(Described):
 
         A name that carries its settings (`top_3`) is given by `label`.
         """
+
+    def sums_of_valid(self, output: Value, target: Value, valid: Value) -> Mapping[str, Value]:
+        """`sums` over the steps of sequences where `valid`, (batch, time) of numbers, is 1 and not 0.
+
+        Raises BuildError for a metric that knows no such form.
+        """
+        del output, target, valid
+        raise BuildError(
+            f"'{self.kind}' cannot leave out the steps that the loss does not count", "use `accuracy` or `top_k`"
+        )
 
     @property
     def label(self) -> str:

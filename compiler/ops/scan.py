@@ -6,12 +6,11 @@ captured values. The attribute `captures`, ours, counts the captured values; emi
 lets the body refer to the outer names, as ONNX has it. The body's outputs are the next states, then one step of each
 output sequence.
 
-There is no derivative yet: differentiating a loop is an error that says so.
+`loops` builds loops, `scan_gradient` differentiates them. The attribute `recompute`, ours too, says how: by what each
+step computed, which the loop then saves, or by computing it again.
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -22,88 +21,18 @@ from ..ir import (
     Dim,
     DType,
     Graph,
-    NotDifferentiable,
     Operator,
     Sample,
     TensorType,
     Value,
-    apply,
     graph_input,
     op,
     register,
     shape_text,
 )
 from ..ir.evaluate import evaluate
-from ..ir.rewrite import substitute
 from .inference import normalize_axis
-
-Step = Callable[[list[Value], list[Value]], "tuple[Sequence[Value], Sequence[Value]]"]
-"""(states, one step of each sequence) -> (next states, one step of each output sequence)"""
-
-
-def scan(
-    step: Step, states: Sequence[Value], sequences: Sequence[Value], *, axis: int = 0, reverse: bool = False
-) -> tuple[list[Value], list[Value]]:
-    """Loop over `axis` of the sequences, from the last step to the first if `reverse`.
-
-    Returns the final states and the output sequences, stacked along `axis` at the position of the step they came
-    from. `step` may read any value made before; the body captures it.
-    """
-    axes = [axis % sequence.rank for sequence in sequences]
-    state_inputs = [graph_input(f"state{i}", state.dtype, state.shape) for i, state in enumerate(states)]
-    slices = [
-        graph_input(f"input{i}", sequence.dtype, (*sequence.shape[:a], *sequence.shape[a + 1 :]))
-        for i, (sequence, a) in enumerate(zip(sequences, axes, strict=True))
-    ]
-    new_states, outputs = step(state_inputs, slices)
-    body, captured = _close(
-        [*state_inputs, *slices],
-        {f"state{i}.next": value for i, value in enumerate(new_states)}
-        | {f"output{i}": value for i, value in enumerate(outputs)},
-    )
-    results = apply(
-        "Scan",
-        *states,
-        *sequences,
-        *captured,
-        body=body,
-        num_scan_inputs=len(sequences),
-        captures=len(captured),
-        scan_input_axes=_unless_zero(axes),
-        scan_input_directions=_unless_zero([int(reverse)] * len(sequences)),
-        scan_output_axes=_unless_zero([axis % (value.rank + 1) for value in outputs]),
-        scan_output_directions=_unless_zero([int(reverse)] * len(outputs)),
-    )
-    return list(results[: len(states)]), list(results[len(states) :])
-
-
-def _unless_zero(numbers: Sequence[int]) -> tuple[int, ...] | None:
-    """None, ONNX's default, where all are 0."""
-    return tuple(numbers) if any(numbers) else None
-
-
-def _close(inputs: Sequence[Value], outputs: Mapping[str, Value]) -> tuple[Graph, list[Value]]:
-    """The body over `inputs`, with an input for every outer value it reads, and those values.
-
-    An outer value is one made before the body's inputs were. Constants are no such value: a body may contain them.
-    """
-    first = min(value.serial for value in inputs)
-    captured: dict[Value, None] = {}
-    seen: set[Value] = set()
-    pending = list(outputs.values())
-    while pending:
-        value = pending.pop()
-        if value in seen or value.constant is not None:
-            continue
-        seen.add(value)
-        if value.serial < first:
-            captured[value] = None
-        elif value.node is not None:
-            pending.extend(value.node.given_inputs)
-    actuals = sorted(captured, key=lambda value: value.serial)
-    formals = [graph_input(f"captured{i}", value.dtype, value.shape) for i, value in enumerate(actuals)]
-    closed = substitute(list(outputs.values()), dict(zip(actuals, formals, strict=True)))
-    return Graph("body", (*inputs, *formals), dict(zip(outputs, closed, strict=True))), actuals
+from .scan_gradient import differentiate
 
 
 def _infer_scan(call: Call) -> list[TensorType]:
@@ -170,7 +99,9 @@ def _evaluate_scan(
     scan_input_directions: tuple[int, ...] | None = None,
     scan_output_axes: tuple[int, ...] | None = None,
     scan_output_directions: tuple[int, ...] | None = None,
+    recompute: int = 0,
 ) -> tuple[Array, ...]:
+    del recompute
     first = len(arrays) - num_scan_inputs - captures
     states, captured = list(arrays[:first]), list(arrays[first + num_scan_inputs :])
     moved = [
@@ -224,7 +155,7 @@ register(
     Operator(
         "Scan",
         infer=_infer_scan,
-        gradients=(NotDifferentiable("loops are not differentiated yet", stops=False),),
+        vjp=differentiate,
         evaluate=_evaluate_scan,
         attributes={
             "body": REQUIRED,
@@ -234,6 +165,7 @@ register(
             "scan_input_directions": None,
             "scan_output_axes": None,
             "scan_output_directions": None,
+            "recompute": 0,
         },
         samples=_samples,
     )

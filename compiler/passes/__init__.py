@@ -1,8 +1,9 @@
 """Rewrites that keep the meaning of a graph and make it cheaper.
 
-A pass is a function `graph -> (graph, changed)`, one file each. Code that nobody reads needs no pass: a graph is what
-its outputs reach. The passes repeat until none changes anything; each only ever shrinks or reshapes a graph toward
-its own normal form, so that ends, and a bound turns a mistake in one into an error instead of a hang.
+A pass is a function `graph -> (graph, changed)`, one file each; nearly all work through the bodies of loops too. Code
+that nobody reads needs no pass: a graph is what its outputs reach (what a loop makes for nobody does need one). The
+passes repeat until none changes anything; each only ever shrinks or reshapes a graph toward its own normal form, so
+that ends, and a bound turns a mistake in one into an error instead of a hang.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from .common_subexpressions import merge_common_subexpressions
 from .constant_folding import fold_constants
 from .contrib import use_contrib
 from .linear import use_gemm
+from .loops import in_bodies, merge_loops, trim_loops
 from .row_sums import use_row_products
 from .scaling import fold_scaling
 from .signed import use_signed_integers
@@ -25,16 +27,18 @@ from .signed import use_signed_integers
 Pass = Callable[[Graph], "tuple[Graph, bool]"]
 
 PASSES: Final[tuple[Pass, ...]] = (
-    fold_constants,
-    simplify_algebra,
-    use_gemm,
-    use_row_products,
-    fold_scaling,
-    merge_common_subexpressions,
+    in_bodies(merge_loops),  # first: it knows loops of the same steps by the body that differentiation gave them
+    in_bodies(trim_loops),
+    in_bodies(fold_constants),
+    in_bodies(simplify_algebra),
+    in_bodies(use_gemm),
+    use_row_products,  # not in bodies, where the ones would be made at every step
+    in_bodies(fold_scaling),
+    in_bodies(merge_common_subexpressions),
 )
 PASSES_OF: Final[dict[str, tuple[Pass, ...]]] = {
     "portable": PASSES,
-    "ort": (*PASSES, use_contrib),
+    "ort": (*PASSES, in_bodies(use_contrib)),
     "ort-training": PASSES,
 }
 """By emission target."""
@@ -63,9 +67,12 @@ __all__ = [
     "Pass",
     "fold_constants",
     "fold_scaling",
+    "in_bodies",
     "merge_common_subexpressions",
+    "merge_loops",
     "optimize",
     "simplify_algebra",
+    "trim_loops",
     "use_contrib",
     "use_gemm",
     "use_row_products",

@@ -30,7 +30,7 @@ def use_gemm(graph: Graph) -> tuple[Graph, bool]:
         elif node.op_type == "Gemm":
             value = _gemm_of_transposes(node, inputs)
         elif node.op_type == "Add":
-            value = _bias(node, inputs, uses)
+            value = _bias(node, inputs, uses) or _bias_of_rows(node, inputs, uses)
         else:
             value = None
         return None if value is None else [value]
@@ -118,3 +118,20 @@ def _scaled(c: Value) -> tuple[Value, float]:
             if beta.constant is not None and beta.constant.size == 1 and x.shape == c.shape:
                 return x, float(beta.constant.reshape(()))
     return c, 1.0
+
+
+def _bias_of_rows(node: Node, inputs: tuple[Value | None, ...], uses: Counter[Value]) -> Value | None:
+    """A vector added to a product of rows that was given back its axes: added to the rows, by `Gemm`."""
+    for index in (0, 1):
+        shaped, c, old = inputs[index], inputs[1 - index], node.inputs[index]
+        if shaped is None or c is None or old is None or c.rank != 1 or shaped.type != node.outputs[0].type:
+            continue
+        made = shaped.node
+        rows = made.given_inputs[0] if made is not None and made.op_type == "Reshape" else None
+        if made is None or rows is None or rows.node is None or rows.rank != 2 or rows.shape[-1] != shaped.shape[-1]:
+            continue
+        old_rows = old.node.given_inputs[0] if old.node is not None and old.node.op_type == "Reshape" else None
+        if rows.node.op_type != "MatMul" or uses[old] != 1 or old_rows is None or uses[old_rows] != 1:
+            continue
+        return op.Reshape(op.Gemm(*rows.node.inputs, c), made.inputs[1])
+    return None

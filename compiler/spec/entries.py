@@ -53,7 +53,7 @@ class Entry:
 
 
 LAYER_CONNECTIONS = ("name", "from")
-LOSS_CONNECTIONS = ("from", "target", "weight", "class_weights", "sample_weight")
+LOSS_CONNECTIONS = ("from", "target", "weight", "class_weights", "sample_weight", "mask", "lengths")
 METRIC_CONNECTIONS = ("name", "from", "target")
 
 

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias, TypeVar
 from netwright.schema import Registry
 
 from ..errors import BuildError, Diagnostic, Origin, SpecError
+from ..layers.recurrence_settings import RecurrenceSettings
 from .checks import SchemaCheck
 from .entries import (
     LAYER_CONNECTIONS,
@@ -27,7 +28,7 @@ from .entries import (
 )
 from .expand import ExpandedOutput, Expansion, expand
 from .expand.blocks import check_blocks, read_blocks
-from .expand.entries import PlainLayer
+from .expand.entries import PlainCell, PlainLayer
 from .include import resolve_includes
 from .loader import read_file, read_text
 from .overrides import apply_overrides
@@ -36,6 +37,7 @@ from .schema import Families, installed_families, language_schema
 from .semantics import check_semantics
 from .settings import (
     DEFAULT_OPTIMIZER,
+    CellEntry,
     DataSettings,
     InputSettings,
     LayerEntry,
@@ -274,8 +276,29 @@ class _Builder:
     def _layer(self, plain: PlainLayer, path: Path) -> LayerEntry:
         entry = read_entry(plain.node.plain(), path, LAYER_CONNECTIONS)
         assert entry is not None  # expansion makes nothing else
+        if plain.cell is not None:
+            return self._recurrent(plain, plain.cell, entry)
         layer = self._kind(self._families.layers, entry)
         return LayerEntry(plain.name, layer, plain.sources, self._origin(entry.path), entry.path)
+
+    def _recurrent(self, plain: PlainLayer, cell: PlainCell, entry: Entry) -> LayerEntry:
+        """The layer of a cell written in the spec: its common settings are those that the composite lists."""
+        from ..layers.recurrent import Recurrent  # with the operators, which most specs do without
+
+        own = {key: value for key, value in entry.arguments.items() if key not in ("states", "cell", "next", "output")}
+        settings = self._guard(entry.path, lambda: RecurrenceSettings.from_yaml(own))
+        inside = {cell.input, *cell.states, *(layer.name for layer in cell.layers)}
+        read = {source for layer in cell.layers for source in layer.sources}
+        output = cell.following.index(cell.output) if cell.output in cell.following else None
+        layer = Recurrent(
+            **(vars(settings) if settings is not None else {}),
+            states=entry.arguments["states"],
+            output=output,
+            steps_alone=read | {cell.output, *cell.following} <= inside,
+        )
+        entries = tuple(self._layer(inner, (*entry.path, "cell", i)) for i, inner in enumerate(cell.layers))
+        built = CellEntry(entries, cell.input, cell.states, cell.following, cell.output)
+        return LayerEntry(plain.name, layer, plain.sources, self._origin(entry.path), entry.path, built)
 
     def _output(self, output: ExpandedOutput) -> OutputSpec:
         path: Path = ("outputs", output.name)
@@ -315,6 +338,8 @@ class _Builder:
             if "class_weights" in entry.connections
             else None,
             sample_weight=sample_weight_of(entry),
+            mask=_value(entry.connections["mask"], values) if "mask" in entry.connections else None,
+            lengths=_value(entry.connections["lengths"], values) if "lengths" in entry.connections else None,
         )
 
     def _metric(self, entry: Entry, losses: tuple[LossEntry, ...], values: Mapping[str, str]) -> MetricEntry:

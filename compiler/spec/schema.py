@@ -213,6 +213,16 @@ def _common_fields(families: Families) -> dict[str, dict[str, dict[str, Any]]]:
         **NAME,
         "description": "A column of the data that says how much each example counts; the loss is the weighted mean.",
     }
+    mask = {
+        **REFERENCE,
+        "description": "A value of shape (batch, time): steps where it is 0 are padding and do not count; the loss is "
+        "the mean over the others.",
+    }
+    lengths = {
+        **REFERENCE,
+        "description": "A value of shape (batch), whole numbers: how many steps of each sequence count. The same as a "
+        "`mask`.",
+    }
     followed = {**REFERENCE, "description": "The value it judges (default: that of the loss with the same target)."}
     followed_target = {**NAME, "description": "What it compares with (default: the target of the loss)."}
     reported = {**NAME, "description": "The name it is reported by (default: that of its kind)."}
@@ -224,6 +234,8 @@ def _common_fields(families: Families) -> dict[str, dict[str, dict[str, Any]]]:
             "weight": weight,
             "class_weights": class_weights,
             "sample_weight": sample_weight,
+            "mask": mask,
+            "lengths": lengths,
         },
         families.metrics.family: {"from": followed, "target": followed_target, "name": reported},
     }

@@ -147,8 +147,9 @@ class _Checker:
 
     def _check_training(self) -> None:
         for judge in [*self._losses, *self._metrics]:
-            for reference in judge.references() or []:
-                self._check_reference(reference)
+            for key in ("from", "mask", "lengths"):
+                for reference in judge.references(key) or []:
+                    self._check_reference(reference)
         for metric in self._metrics:
             self._check_metric_target(metric)
         early = self._training.get("early_stopping")

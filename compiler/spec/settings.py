@@ -71,6 +71,20 @@ class LayerEntry:
     origin: Origin
     path: Path
     """Where its arguments stand in the spec, for `Spec.origin_of(entry.path + ("units",))`."""
+    cell: CellEntry | None = None
+    """What a `recurrent` layer does in one step."""
+
+
+@dataclass(frozen=True)
+class CellEntry:
+    """The layers of one step, and the names of the values they start from and end in."""
+
+    layers: tuple[LayerEntry, ...]
+    input: str
+    states: tuple[str, ...]
+    following: tuple[str, ...]
+    """For each state the value it takes for the next step."""
+    output: str
 
 
 @dataclass(frozen=True)
@@ -94,6 +108,10 @@ class LossEntry:
     """For each class how much its examples count."""
     sample_weight: str | None = None
     """The column that says how much each example counts."""
+    mask: str | None = None
+    """The value (batch, time) that is 0 where a step does not count."""
+    lengths: str | None = None
+    """The value (batch) that says how many steps count."""
 
 
 @dataclass(frozen=True)

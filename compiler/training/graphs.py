@@ -12,7 +12,9 @@ from .. import random
 from ..autodiff import gradients
 from ..errors import BuildError, Diagnostic, SpecError
 from ..ir import DType, Graph, Value, graph_input, reachable, scope
-from ..network import Forward, build_forward, stream
+from ..layers import Shared
+from ..layers.recurrence import Recurrence
+from ..network import Carrying, Forward, build_forward, stream
 from ..ops.cast import cast
 from ..passes import PASSES, Pass, optimize, use_signed_integers
 from ..precision import in_half, supported
@@ -21,7 +23,7 @@ from ..spec.model import Spec
 from ..spec.settings import TrainingSettings
 from ..state import State
 from ..trail import Trail
-from ..variables import Variables
+from ..variables import IN_FILES, Variables
 from .fitting import FittingStep, build_fitting
 from .loss_sums import loss_sums
 from .objective import Objective, Target, build_objective, declare_targets
@@ -35,6 +37,7 @@ from .ort_training import (
     decayed,
     declare_moments,
     gradient_name,
+    refuse_carried,
 )
 from .scaling import Scaling, all_finite, declare_scaling, hold, next_scaling, unscaled
 from .update import RANDOM_COUNTER, build_update, declare_counters, declare_slots
@@ -55,6 +58,8 @@ class Graphs:
     fitting: list[FittingStep] = field(default_factory=list)
     api_optimizer: ApiOptimizer | None = None
     """Of the graphs for ONNX Runtime's training API."""
+    carried: Mapping[str, Value] = field(default_factory=dict)
+    """The states that `inference_step` takes and returns, by name."""
 
     @property
     def prepared(self) -> Mapping[str, Value]:
@@ -102,11 +107,37 @@ def build_graphs(
             spec, spec.training, horizon, variables, vocabularies, targets, training_api=training_api
         )
         built = {"inference": inference, **built}
+    carried = _add_step_form(built, spec, variables, vocabularies)
     fitting = _add_fitting(built, spec, variables, vocabularies) if forward.fittings else []
     if forward.prepared:
         texts = [value for value in forward.features.values() if value.dtype is DType.string]
         built["prepare"] = Graph("prepare", tuple(texts), forward.prepared)
-    return Graphs(_optimized(spec, built, passes), forward, variables, targets, objective, fitting, api_optimizer)
+    return Graphs(
+        _optimized(spec, built, passes), forward, variables, targets, objective, fitting, api_optimizer, carried
+    )
+
+
+def _add_step_form(
+    graphs: dict[str, Graph], spec: Spec, variables: Variables, vocabularies: Mapping[str, Sequence[str]]
+) -> Mapping[str, Value]:
+    """Add the graph that takes one step of a sequence, where the network can go step by step; its states.
+
+    It can when all layers are causal, one of them is recurrent, and every input has time as its first axis.
+    """
+    owners = {entry.name: entry.layer for entry in spec.layers}
+    layers = [owners[layer.layer] if isinstance(layer, Shared) else layer for layer in owners.values()]
+    times = {item.shape[:1] for item in spec.inputs}
+    if not all(layer.causal for layer in layers) or len(times) != 1 or times == {()}:
+        return {}
+    if not any(isinstance(layer, Recurrence) for layer in layers):
+        return {}
+    carrying = Carrying(stepping=True)
+    forward = build_forward(spec, variables, vocabularies=vocabularies, carrying=carrying)
+    weights = variables.of_kind(*IN_FILES)
+    inputs = (*forward.features.values(), *carrying.given.values(), *(variables.values[name] for name in weights))
+    outputs = {**forward.outputs, **_next(carrying.following)}
+    graphs["inference_step"] = Graph("inference_step", inputs, outputs)
+    return carrying.given
 
 
 def _training_graphs(
@@ -130,14 +161,22 @@ def _training_graphs(
     require_trained(spec, training, variables, evaluated)
     counters = declare_counters(variables)
     scaling = declare_scaling(training.scaling, variables)
+    carrying = Carrying(rows=training.batch_size)
     learning = build_forward(
-        spec, variables, random_counter=counters.random_counter, vocabularies=vocabularies, prepared=True
+        spec,
+        variables,
+        random_counter=counters.random_counter,
+        vocabularies=vocabularies,
+        prepared=True,
+        carrying=carrying,
     )
+    learning.statistics.update(carrying.following)
     learning = _in_precision(training, learning, variables, counters.random_counter)
     objective = build_objective(spec, training, learning, targets, regularized)
     parameters = {state.name: variables.values[state.name] for state in trained}
     by_parameter = _gradients(objective.descended, parameters, scaling, training.precision)
     if training_api:
+        refuse_carried(variables)
         built, optimizer = _api_graphs(
             spec, training, horizon, variables, targets, network, forward, evaluated, learning, objective, by_parameter
         )
@@ -172,7 +211,7 @@ def _training_graphs(
         "evaluate": Graph("evaluate", (*evaluated_batch, *network.values()), _sums(evaluated, forward)),
         "gradients": Graph(
             "gradients",
-            (*learning_batch, *network.values(), *counter_inputs),
+            (*learning_batch, *network.values(), *carrying.given.values(), *counter_inputs),
             {
                 "loss": objective.loss,
                 **{f"{name}.gradient": value for name, value in by_parameter.items()},

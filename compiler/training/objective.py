@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import BuildError, Diagnostic, SpecError, Step
 from ..ir import DType, TensorType, Value, constant, graph_input, op, scope
+from ..layers.checks import valid_steps
 from ..network import BATCH, Forward, least, note_limit
 from ..ops.cast import cast
 from ..optimizers import ProximalOptimizer
@@ -106,12 +107,14 @@ def build_objective(
     """Loss and metric sums of one forward graph. The penalty on `regularized` parameters is part of the loss."""
     problems: list[Diagnostic] = []
     terms: list[LossTerm] = []
+    valid: dict[str, Value | None] = {}
     known = {item.name: forward.values[item.name] for item in spec.inputs}
     known |= {name: target.value for name, target in targets.items()}
     for entry in training.loss:
         with scope(f"loss/{entry.target}", entry.origin):
             elements = entry.loss.elements(forward.values[entry.from_], known[entry.target])
-            weights = example_weights(entry, known, elements)
+            valid[entry.target] = _valid_steps(spec, entry, forward, elements, problems)
+            weights = example_weights(entry, known, elements, valid[entry.target])
             weight = None
             if weights is None:
                 mean = op.ReduceMean(elements, keepdims=0)
@@ -141,7 +144,11 @@ def build_objective(
             target = known[metric.target]
             metric.metric.check(output.type, target.type)
             with scope(f"metric/{metric.name}", metric.origin):
-                objective.metrics[metric.name] = metric.metric.sums(output, target)
+                steps = valid.get(metric.target)
+                if steps is None:
+                    objective.metrics[metric.name] = metric.metric.sums(output, target)
+                else:
+                    objective.metrics[metric.name] = metric.metric.sums_of_valid(output, target, steps)
         except BuildError as error:
             problems.append(_diagnose(spec, metric, error, forward, targets))
     if problems:
@@ -149,8 +156,43 @@ def build_objective(
     return objective
 
 
-def example_weights(entry: LossEntry, known: Mapping[str, Value], elements: Value) -> Value | None:
-    """How much each element of a loss counts, in the shape of the elements or (batch,); None when all count alike."""
+def _valid_steps(
+    spec: Spec, entry: LossEntry, forward: Forward, elements: Value, problems: list[Diagnostic]
+) -> Value | None:
+    """Which steps of its sequences a loss counts, (batch, time) of the elements' dtype; None for all."""
+    if entry.mask is None and entry.lengths is None:
+        return None
+    try:
+        return cast(_steps_that_count(entry, forward, elements), elements.dtype)
+    except BuildError as error:
+        problems.append(_diagnose(spec, entry, error, forward, {}))
+        return None
+
+
+def _steps_that_count(entry: LossEntry, forward: Forward, elements: Value) -> Value:
+    field, name = ("mask", entry.mask) if entry.mask is not None else ("lengths", entry.lengths)
+    assert name is not None
+    if entry.mask is not None and entry.lengths is not None:
+        raise BuildError("'mask' and 'lengths' say the same, so only one can be given", path=("lengths",))
+    output = forward.values[entry.from_]
+    if elements.rank < 2 or (output.rank == 2 and isinstance(output.shape[1], int)):
+        message = f"'{entry.from_}' is no sequence, so it has no steps to leave out"
+        raise BuildError(message, f"remove '{field}'", (field,))
+    return valid_steps(field, forward.values[name], elements)
+
+
+def example_weights(
+    entry: LossEntry, known: Mapping[str, Value], elements: Value, valid: Value | None = None
+) -> Value | None:
+    """How much each element of a loss counts, in the shape of the elements, (batch,) or (batch, time); None when all
+    count alike. `valid` is 0 for the steps that do not count."""
+    weights = _example_weights(entry, known, elements)
+    if weights is None or valid is None:
+        return valid if weights is None else weights
+    return _spread(weights, 2) * valid if weights.rank == 1 else weights * _spread(valid, weights.rank)
+
+
+def _example_weights(entry: LossEntry, known: Mapping[str, Value], elements: Value) -> Value | None:
     sample = None if entry.sample_weight is None else known[entry.sample_weight]
     if sample is not None and sample.dtype is not elements.dtype:
         sample = op.Cast(sample, to=elements.dtype.code)
@@ -174,8 +216,8 @@ def weighted_mean(elements: Value, weights: Value) -> tuple[Value, Value]:
 
 
 def _spread(sample: Value, rank: int) -> Value:
-    """Weights of shape (batch,) with axes of size 1 up to a rank."""
-    return op.Unsqueeze(sample, list(range(1, rank))) if rank > 1 else sample
+    """Weights of shape (batch,) or (batch, time) with axes of size 1 up to a rank."""
+    return op.Unsqueeze(sample, list(range(sample.rank, rank))) if rank > sample.rank else sample
 
 
 def _check_class_weights(entry: LossEntry, output: TensorType) -> None:

@@ -92,6 +92,14 @@ def check_optimizer(spec: Spec, training: TrainingSettings, trained: Mapping[str
         raise SpecError([Diagnostic(origin, problem, hint)])
 
 
+def refuse_carried(variables: Variables) -> None:
+    """Raises SpecError where a layer hands a state from batch to batch, which the API has no place for."""
+    for state in variables.of_kind("carried").values():
+        message = "ONNX Runtime's training API carries no state from batch to batch"
+        assert state.origin is not None
+        raise SpecError([Diagnostic(state.origin, message, "the targets portable and ort do")])
+
+
 def declare_moments(optimizer: Optimizer, parameters: Sequence[State], variables: Variables) -> tuple[str, ...]:
     """The tensors that the API keeps for each trained parameter, as state; returns their names."""
     names = ("momentum0",) if _is_sgd(optimizer) else ("momentum0", "momentum1")

@@ -17,6 +17,7 @@ from netwright.compiler.metrics import Metric
 from netwright.compiler.optimizers import Optimizer
 from netwright.compiler.schedules import Cosine, Schedule
 from netwright.schema import Described, Registry, as_list, describe_fields, registry_schema
+from netwright.schema.described import declared_fields
 
 REGISTRIES: list[Registry[Any]] = [
     Layer.registry,
@@ -58,7 +59,11 @@ def words(schema: dict[str, Any]) -> Iterator[str]:
 def required(cls: type[Described]) -> dict[str, Any]:
     """A value for every field without a default."""
     missing = dataclasses.MISSING
-    names = [f.name for f in dataclasses.fields(cls) if f.default is missing and f.default_factory is missing]
+    names = [
+        f.name.removesuffix("_")
+        for f in dataclasses.fields(cls)
+        if f.default is missing and f.default_factory is missing
+    ]
     return {name: sample(describe_fields(cls)[name]) for name in names}
 
 
@@ -102,7 +107,7 @@ def test_a_kind_is_a_reference_page(registry: Registry[Any], kind: str) -> None:
 def test_every_field_is_described(registry: Registry[Any], kind: str) -> None:
     cls = registry[kind]
     described = describe_fields(cls)
-    assert list(described) == [f.name for f in dataclasses.fields(cls) if f.init]
+    assert list(described) == [f.name.removesuffix("_") for f in dataclasses.fields(cls) if f.init]
     for name, schema in described.items():
         assert schema["description"].endswith("."), name
 
@@ -123,7 +128,7 @@ def test_a_kind_builds_from_every_form(registry: Registry[Any], kind: str) -> No
         assert build(kind) == build({kind: None}) == built
     for name, schema in describe_fields(cls).items():
         given = {**needed, name: sample(schema)}
-        assert getattr(build({kind: given}), name) is not None
+        assert getattr(build({kind: given}), declared_fields(cls)[name].name) is not None
     if cls.shorthand is not None and set(needed) <= {cls.shorthand}:
         value = sample(describe_fields(cls)[cls.shorthand])
         assert build({kind: value}) == build({kind: {cls.shorthand: value}})

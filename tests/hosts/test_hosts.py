@@ -42,13 +42,21 @@ class Trained:
 
 @pytest.fixture(
     scope="module",
-    params=[("digits_mlp", node_runtime), ("mnist_mlp", node_runtime), ("digits_mlp", web_runtime)],
-    ids=["digits-node", "mnist-node", "digits-web"],
+    params=[
+        ("digits_mlp", node_runtime),
+        ("mnist_mlp", node_runtime),
+        ("digits_rows_lstm", node_runtime),
+        ("digits_mlp", web_runtime),
+    ],
+    ids=["digits-node", "mnist-node", "lstm-node", "digits-web"],
 )
 def trained(
     request: pytest.FixtureRequest, bundle_folder: BundleFolder, tmp_path_factory: pytest.TempPathFactory
 ) -> Trained:
-    """Both have dropout, so the random generator is part of it. Without MNIST in the cache, images are made up."""
+    """The first two have dropout, so the random generator is part of it; the third has loops.
+
+    Without MNIST in the cache, images are made up.
+    """
     name, runtime = request.param
     if name == "mnist_mlp" and os.environ.get("CI"):
         fetch("mnist")  # in CI it is the real data

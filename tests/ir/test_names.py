@@ -7,7 +7,7 @@ from netwright.compiler.errors import InternalError
 from netwright.compiler.ir import DType, Graph, graph_input, scope
 from netwright.compiler.ir.names import assign_names, unique_names
 from netwright.compiler.ops import op
-from netwright.compiler.ops.scan import scan
+from netwright.compiler.ops.loops import scan
 
 
 def chain(*names: str) -> tuple[Graph, dict[str, str]]:

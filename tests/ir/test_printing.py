@@ -8,7 +8,7 @@ from netwright.compiler.ir import DType, Graph, Value, apply, constant, graph_in
 from netwright.compiler.ir.dot import to_dot
 from netwright.compiler.ir.printer import constant_text, to_text
 from netwright.compiler.ops import op
-from netwright.compiler.ops.scan import scan
+from netwright.compiler.ops.loops import scan
 
 
 def small_graph() -> Graph:

@@ -8,7 +8,7 @@ from netwright.compiler.errors import InternalError
 from netwright.compiler.ir import DType, Graph, Node, TensorType, Value, apply, constant, graph_input, symbol
 from netwright.compiler.ir.verify import verify
 from netwright.compiler.ops import op
-from netwright.compiler.ops.scan import scan
+from netwright.compiler.ops.loops import scan
 
 BATCH = symbol("batch")
 

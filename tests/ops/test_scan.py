@@ -6,13 +6,13 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from netwright.compiler.autodiff import NotDifferentiableError, gradients
+from netwright.compiler.autodiff import gradients
 from netwright.compiler.emit import emit
 from netwright.compiler.ir import DType, Graph, Value, apply, constant, graph_input, scope, symbol
 from netwright.compiler.ir.evaluate import evaluate
 from netwright.compiler.ir.verify import verify
 from netwright.compiler.ops import op
-from netwright.compiler.ops.scan import scan
+from netwright.compiler.ops.loops import scan
 
 BATCH, TIME = symbol("batch"), symbol("time")
 RANDOM = np.random.default_rng(3)
@@ -166,14 +166,6 @@ def test_a_contrib_operator_in_a_body_is_declared() -> None:
     (last,), _ = scan(step, [start], [x])
     model = emit(Graph("g", (x, start), {"last": last}))
     assert {opset.domain: opset.version for opset in model.opset_import} == {"": 21, "com.microsoft": 1}
-
-
-def test_loops_are_not_differentiated_yet() -> None:
-    inputs = elman_inputs()
-    last, _ = elman(inputs)
-    with pytest.raises(NotDifferentiableError) as caught:
-        gradients([op.ReduceSum(last, keepdims=0)], [inputs[2]])
-    assert str(caught.value) == "Scan has no derivative by its input 2: loops are not differentiated yet"
 
 
 def test_sequences_without_gradients_may_be_read_by_a_loop() -> None:

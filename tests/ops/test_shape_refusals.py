@@ -9,7 +9,7 @@ import pytest
 from netwright.compiler.errors import BuildError, InternalError
 from netwright.compiler.ir import DType, Graph, Value, constant, graph_input, symbol
 from netwright.compiler.ops import op
-from netwright.compiler.ops.scan import scan
+from netwright.compiler.ops.loops import scan
 from netwright.compiler.ops.shape_values import dims_of, shape_value
 
 BATCH, TIME = symbol("batch"), symbol("time")

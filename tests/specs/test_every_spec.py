@@ -13,6 +13,7 @@ import pytest
 import yaml
 from netwright.compiler import load_spec_text
 from netwright.compiler.bundle import Target
+from netwright.compiler.layers.recurrence import Recurrence
 from netwright.runtime.data import source_schema
 from support.bundles import (
     SPECS,
@@ -33,6 +34,8 @@ from support.bundles import (
 TRAINED = [name for name in SPECS if has_training(name)]
 UNLEARNABLE = {"perceptron_xor"}
 """What these specs show is that training goes on for ever."""
+RECURRENT = [name for name in SPECS if any(isinstance(e.layer, Recurrence) for e in library_spec(name).layers)]
+"""All of them can go step by step."""
 KEPT = ("parameter", "statistic", "fitted")
 """The kinds of state that inference reads."""
 every_spec = pytest.mark.parametrize("name", SPECS)
@@ -55,6 +58,7 @@ def test_models_pass_the_full_check_of_onnx(name: str, target: Target, bundle_fo
     assert files == {"manifest.json", *(entry["file"] for entry in graphs.values())}
     assert set(graphs) == {
         "inference",
+        *(["inference_step"] if name in RECURRENT else []),
         *(["init"] if manifest["state"] else []),
         *(["fit"] if manifest["fitting"] else []),
         *(["prepare"] if any(item["dtype"] == "string" for item in manifest["features"]) else []),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -60,6 +61,15 @@ class RecordingContext:
 
     def vocabulary(self) -> tuple[str, ...]:
         return ("a", "b")
+
+    def carried_state(self, size: int, x: Value, stateful: bool) -> Value | None:
+        return None
+
+    def carry_state(self, value: Value) -> None:
+        pass
+
+    def run_cell(self, step: Value, states: Sequence[Value]) -> tuple[Sequence[Value], Value]:
+        raise AssertionError("a cell belongs to a network")
 
     def random_key(self, purpose: str = "") -> Value:
         assert self.training, "layers ask for random numbers only while training"

@@ -20,6 +20,7 @@ FAMILIES = Families(LAYERS, LOSSES, OPTIMIZERS, INITIALIZERS, SCHEDULES, METRICS
 
 @dataclass(frozen=True, kw_only=True)
 class Layer(Described):
+    value_fields: ClassVar[tuple[str, ...]] = ()
     registry: ClassVar[Registry[Any]] = LAYERS
 
     @classmethod

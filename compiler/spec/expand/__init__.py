@@ -17,11 +17,11 @@ from ..entries import LOSS_CONNECTIONS, read_entries, sample_weight_of, target_o
 from ..positions import Node, Path, Positions, Source, mapping, sequence
 from ..settings import RESERVED
 from ..wording import received
-from . import repeat  # noqa: F401  (registers its kind)
+from . import recurrent, repeat  # noqa: F401  (registers their kinds)
 from .blocks import Block
 from .composite import Composite
 from .constants import read_constants
-from .entries import Item, LayerCall, PlainLayer, items_of, keyed, sourced
+from .entries import Item, LayerCall, PlainLayer, expression_node, items_of, keyed, named_items, sourced
 from .expander import Expander
 from .formulas import Formulas, TooLargeError
 from .scope import Scope, Sources
@@ -200,9 +200,7 @@ class _Sections:
         section = self._sections.get("network")
         if section is None or ("network",) in self._expander.wrong or not isinstance(section.value, (tuple, dict)):
             return []
-        if isinstance(section.value, tuple):
-            return items_of(section, ("network",))
-        return [_named_item(name, node) for name, node in section.value.items()]
+        return named_items(section, ("network",))
 
     def _network(self, calls: list[LayerCall | None], names: list[str], first: Sources) -> Sources:
         start = len(self._expander.layers)
@@ -229,7 +227,7 @@ class _Sections:
                 self._expander.check_part(sourced(node, path, ()), schema)
             items = [] if _is_text(node) else items_of(node, path)
             if _is_text(node) and not _REFERENCE.fullmatch(node.value):
-                items = [Item(_expression(node, path), path)]
+                items = [Item(expression_node(node, path), path)]
             outputs.append((name, node, items))
         return outputs
 
@@ -275,16 +273,6 @@ class _Sections:
 
 def _is_text(node: Node) -> bool:
     return isinstance(node.value, str)
-
-
-def _expression(text: Node, path: Path) -> Node:
-    """The layer that a formula written in place of a layer stands for."""
-    return mapping({"expression": sourced(text, path, ())}, {"expression": text.place}, text.place)
-
-
-def _named_item(name: str, node: Node) -> Item:
-    path: Path = ("network", name)
-    return Item(_expression(node, path) if _is_text(node) else node, path, name)
 
 
 def _nodes(layers: tuple[PlainLayer, ...], written: Node) -> Node:

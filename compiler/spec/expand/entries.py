@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from ...errors import Origin
-from ..positions import Node, Path, Positions, Source
+from ..positions import Node, Path, Positions, Source, mapping
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,18 @@ class PlainLayer:
     node: Node
     owner: str
     """The layer whose parameters it uses: itself, or the one it shares them with."""
+    cell: PlainCell | None = None
+
+
+@dataclass(frozen=True)
+class PlainCell:
+    """The layers of one step of a recurrence. `input`, `states`, `following` and `output` are full names of values."""
+
+    layers: tuple[PlainLayer, ...]
+    input: str
+    states: tuple[str, ...]
+    following: tuple[str, ...]
+    output: str
 
 
 def items_of(node: Node | None, path: Path) -> list[Item]:
@@ -86,6 +98,22 @@ def items_of(node: Node | None, path: Path) -> list[Item]:
     if isinstance(node.value, tuple):
         return [Item(child, (*path, i)) for i, child in enumerate(node.value)]
     return [Item(node, path)]
+
+
+def named_items(node: Node, path: Path) -> list[Item]:
+    """The entries of a network written as a mapping, a formula or a layer under each name; or as a list of layers."""
+    if not isinstance(node.value, dict):
+        return items_of(node, path)
+    items = []
+    for name, child in node.value.items():
+        at: Path = (*path, name)
+        items.append(Item(expression_node(child, at) if isinstance(child.value, str) else child, at, name))
+    return items
+
+
+def expression_node(text: Node, path: Path) -> Node:
+    """The layer that a formula written in place of a layer stands for."""
+    return mapping({"expression": sourced(text, path, ())}, {"expression": text.place}, text.place)
 
 
 def sourced(node: Node, path: Path, within: tuple[str, ...]) -> Node:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NoReturn
@@ -221,8 +221,25 @@ class Expander:
         if call.kind not in self.families.layers:
             self.values[full] = full
             return ()
-        node = call.node
-        return self.emit(PlainLayer(full, call.kind, self.chosen(sources, call), node, full))
+        read = (*self.chosen(sources, call), *self._named_values(call, name, scope))
+        return self.emit(PlainLayer(full, call.kind, read, call.node, full))
+
+    def _named_values(self, call: LayerCall, name: str, scope: Scope) -> Iterator[str]:
+        """The values that fields of the layer name, which it reads after the others."""
+        for field in self.families.layers[call.kind].value_fields:
+            yield from self.references(call, field, scope, name)
+
+    def references(self, call: LayerCall, field: str, scope: Scope, name: str | None = None) -> Iterator[str]:
+        """The values that a field names."""
+        for reference, origin in call.references(field) or []:
+            yield from self.resolve(reference, origin, scope, name, call)
+
+    def forget(self, prefix: str) -> None:
+        """Names that mean nothing outside of what was just expanded."""
+        for name in [name for name in self.values if name.startswith(prefix)]:
+            del self.values[name]
+            self._plain.pop(name, None)
+            self._groups.pop(name, None)
 
     def _group(self, use: Use) -> Sources:
         start = len(self.layers)
