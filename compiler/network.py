@@ -5,10 +5,12 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import MappingProxyType
 
 from . import random
 from .errors import BuildError, Diagnostic, SpecError
+from .foreign import ForeignModel
 from .initializers import Initializer, Ones, Tied, Zeros
 from .ir import DType, Shape, Value, graph_input, is_static, reachable, scope, shape_text, symbol
 from .layers import Layer, Shared
@@ -60,6 +62,7 @@ class _Context:
     statistics: dict[str, Value]
     fittings: dict[str, Fitting]
     vocabularies: Mapping[str, Sequence[str]]
+    base: Path | None
 
     @property
     def training(self) -> bool:
@@ -75,6 +78,7 @@ class _Context:
         fan_out: int = 1,
         regularized: bool = False,
         dtype: DType = DType.float32,
+        trainable: bool = True,
     ) -> Value:
         full = f"{self.entry.name}/{name}"
         if isinstance(initializer, Tied):
@@ -86,6 +90,7 @@ class _Context:
                 "parameter",
                 initializer,
                 dtype=dtype,
+                trainable=trainable,
                 regularized=regularized,
                 fan_in=fan_in,
                 fan_out=fan_out,
@@ -138,6 +143,16 @@ class _Context:
                 "make the data available, or write `vocabulary: [...]`",
             )
         return tuple(words)
+
+    def foreign(self, file: str) -> ForeignModel:
+        known = self.variables.foreign
+        if file not in known:
+            from .emit import read_model
+
+            if self.base is None:
+                raise BuildError(f"'{file}' cannot be found: this spec is not in a file", path=("file",))
+            known[file] = read_model(self.base / file, file)
+        return known[file]
 
     def random_key(self, purpose: str = "") -> Value:
         assert self.random_counter is not None  # layers ask only while training
@@ -248,6 +263,7 @@ class _Builder:
                 self.forward.statistics,
                 self.forward.fittings,
                 self.vocabularies,
+                self.spec.base,
             )
             _check_arity(owner.layer, len(inputs))
             with scope(entry.name, entry.origin):

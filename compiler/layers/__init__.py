@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .layer_norm import LayerNorm
     from .merge import Add, Concat, Multiply
     from .normalization import GroupNorm, InstanceNorm, LocalResponseNorm, RMSNorm
+    from .onnx_file import Onnx
     from .pooling import AveragePool, GlobalAveragePool, GlobalMaxPool, MaxPool
     from .preprocessing import Cast, MinMax, Normalize, OneHot, Rescale
     from .reshape import Reshape
@@ -61,6 +62,7 @@ __all__ = [
     "Multiply",
     "Normalize",
     "OneHot",
+    "Onnx",
     "Parameter",
     "PixelShuffle",
     "RMSNorm",
@@ -126,6 +128,7 @@ _KINDS: Final = {
     "multiply": "merge.Multiply",
     "normalize": "preprocessing.Normalize",
     "one_hot": "preprocessing.OneHot",
+    "onnx": "onnx_file.Onnx",
     "parameter": "sources.Parameter",
     "pixel_shuffle": "upsampling.PixelShuffle",
     "reflect_pad": "borders.ReflectPad",

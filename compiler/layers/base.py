@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal, Protocol, TypeVar
 
 from netwright.schema import Described, Registry
 
+from ..foreign.model import ForeignModel
 from ..initializers.base import Initializer
 from ..ir import DType, Value
 
@@ -35,8 +36,12 @@ class LayerContext(Protocol):
         fan_out: int = 1,
         regularized: bool = False,
         dtype: DType = DType.float32,
+        trainable: bool = True,
     ) -> Value:
-        """A trainable tensor, called `<layer>/<name>`. Asking again for the same name gives the same value."""
+        """A tensor that training changes, unless it is not `trainable`, called `<layer>/<name>`.
+
+        Asking again for the same name gives the same value.
+        """
 
     def statistic(self, name: str, shape: tuple[int, ...], initializer: Initializer) -> Value:
         """A tensor that training updates without a gradient, such as a running mean."""
@@ -52,6 +57,12 @@ class LayerContext(Protocol):
 
     def vocabulary(self) -> tuple[str, ...]:
         """The words that were fitted for this layer. Raises BuildError when none were."""
+
+    def foreign(self, file: str) -> ForeignModel:
+        """The ONNX model in a file, by its path from the folder of the spec; it is read once.
+
+        Raises BuildError when it cannot be read.
+        """
 
     def random_key(self, purpose: str = "") -> Value:
         """The random generator's scalar key for this layer, step and purpose. Only while training."""

@@ -6,10 +6,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from netwright.compiler import random
+from netwright.compiler.emit import read_model
+from netwright.compiler.foreign import ForeignModel
 from netwright.compiler.initializers import Initializer
 from netwright.compiler.ir import Array, DType, Value, constant, graph_input
 from netwright.compiler.layers.base import Statistic
 from netwright.compiler.network import Fitting
+
+from support.examples import INCLUDED
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,7 @@ class RecordingContext:
         fan_out: int = 1,
         regularized: bool = False,
         dtype: DType = DType.float32,
+        trainable: bool = True,
     ) -> Value:
         self.asked[name] = Asked(shape, initializer, fan_in, fan_out, regularized)
         return self.values.setdefault(name, graph_input(name, dtype, shape))
@@ -60,6 +65,9 @@ class RecordingContext:
 
     def vocabulary(self) -> tuple[str, ...]:
         return ("a", "b")
+
+    def foreign(self, file: str) -> ForeignModel:
+        return read_model(INCLUDED / file, file)
 
     def random_key(self, purpose: str = "") -> Value:
         assert self.training, "layers ask for random numbers only while training"
