@@ -141,6 +141,7 @@ def _require_kernels(bundle: Bundle, plan: TrainingPlan, device: Device) -> None
 def _checkpoint_to_resume(folder: RunFolder, bundle: Bundle, seed: int | None) -> Checkpoint:
     checkpoint = load_checkpoint(folder.last)
     _check_backend(folder, bundle)
+    folder.check_files(bundle)
     check_fits(folder.last, checkpoint, bundle.manifest)
     if (folder.bundle / "manifest.json").is_file():
         check_vocabularies(folder.folder, load_bundle(folder.bundle).manifest, bundle.manifest)

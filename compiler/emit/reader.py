@@ -1,4 +1,7 @@
-"""ONNX files of other makers to plain data. Nothing in a file is run, and no file but those it names beside it is read."""
+"""ONNX files of other makers to plain data.
+
+Nothing in a file is run, and no other file is read but those in its folder that it keeps tensors in.
+"""
 
 from __future__ import annotations
 
@@ -104,7 +107,9 @@ def _check(proto: onnx.ModelProto, shown: str) -> None:
         raise BuildError(f"'{shown}' is not valid ONNX: {reason}", path=("file",)) from None
     if proto.graph.sparse_initializer:
         name = proto.graph.sparse_initializer[0].values.name
-        raise BuildError(f"'{shown}': the initializer '{name}' is sparse, which netwright does not read", path=("file",))
+        raise BuildError(
+            f"'{shown}': the initializer '{name}' is sparse, which netwright does not read", path=("file",)
+        )
 
 
 # --- tensors in files of their own -----------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """Foreign ONNX models as IR. `compiler.emit` reads their files; the layer `onnx` asks for them."""
 
-from .build import build_foreign, needed_inputs, parameter_names, unsupported
+from .build import build_foreign, needed_inputs, parameter_names, unsupported, weights
 from .model import OPSETS, ForeignInput, ForeignModel, ForeignNode
 
 __all__ = [
@@ -12,4 +12,5 @@ __all__ = [
     "needed_inputs",
     "parameter_names",
     "unsupported",
+    "weights",
 ]

@@ -29,8 +29,7 @@ class DeclareParameter(Protocol):
 def build_foreign(model: ForeignModel, feeds: Mapping[str, Value], output: str, parameter: DeclareParameter) -> Value:
     """The value `output` of the model, with the values `feeds` in the places of those they are named after.
 
-    Initializers through which a gradient can flow become parameters: those of float32 with an axis at least and
-    finite numbers. Scalars, whole numbers, and what is read as a shape or an axis stay constants.
+    Which initializers become parameters `weights` says; the others stay constants.
 
     Raises BuildError, naming the node and its operator, for what has no record or does not fit.
     """
@@ -50,7 +49,7 @@ def parameter_names(model: ForeignModel) -> dict[str, str]:
     """
     names: dict[str, str] = {}
     taken: set[str] = set()
-    for initializer in model.initializers:
+    for initializer in stored_tensors(model):
         stem = re.sub(r"[^A-Za-z0-9_.-]+", "_", initializer).strip("_") or "initializer"
         names[initializer] = next(unique_names(taken, stem))
         taken.add(names[initializer])
@@ -70,17 +69,19 @@ def unsupported(nodes: Iterable[ForeignNode]) -> dict[str, ForeignNode]:
 
 def _needed(model: ForeignModel, output: str, fed: Iterable[str]) -> list[ForeignNode]:
     """The nodes that `output` depends on, up to the values `fed`, inputs before users."""
-    made = {name for node in model.nodes for name in node.outputs if name}
+    stored = stored_tensors(model)
+    made = {name for node in model.nodes for name in node.outputs if name and name not in stored}
     if output not in made:
         near = difflib.get_close_matches(output, made, 1)
         choices = f"did you mean '{near[0]}'?" if near else f"its outputs are {', '.join(model.outputs)}"
         raise BuildError(f"'{model.file}' computes no value called '{output}'", choices, ("output",))
-    wanted = {output} - set(fed)
+    given = stored.keys() | set(fed)
+    wanted = {output} - given
     needed: list[ForeignNode] = []
     for node in reversed(model.nodes):
         if wanted & set(node.outputs):
             needed.append(node)
-            wanted |= set(node.inputs) - set(fed)
+            wanted |= set(node.inputs) - given
     return needed[::-1]
 
 
@@ -88,18 +89,19 @@ class _Builder:
     def __init__(self, model: ForeignModel, feeds: Mapping[str, Value], parameter: DeclareParameter) -> None:
         self.model = model
         self.parameter = parameter
+        self.stored = stored_tensors(model)
         self.names = parameter_names(model)
         self.values: dict[str, Value] = dict(feeds)
+        self.kept: dict[str, Value] = {}
+        """Stored tensors as statistics. Exporters merge equal tensors, so one may be a weight elsewhere."""
 
     def value_of(self, output: str) -> Value:
         needed = _needed(self.model, output, self.values)
         self._refuse_unknown(needed)
-        learned, kept = _read_by_gradient(needed)
+        learned = weights(needed, self.stored)
         for node in needed:
-            for name in node.inputs:
-                if name and name not in self.values:
-                    self.values[name] = self._initial(name, learned=name in learned, kept=name in kept)
-            outputs = self._outputs(node)
+            inputs = [self._input(node, index, name, learned) for index, name in enumerate(node.inputs)]
+            outputs = self._outputs(node, tuple(inputs))
             self.values.update({name: value for name, value in zip(node.outputs, outputs, strict=False) if name})
         return self.values[output]
 
@@ -115,28 +117,41 @@ class _Builder:
             ("file",),
         )
 
-    def _initial(self, name: str, *, learned: bool, kept: bool) -> Value:
-        """The value of an initializer."""
-        array = self.model.initializers.get(name)
-        if array is None:
+    def _input(self, node: ForeignNode, index: int, name: str, learned: set[str]) -> Value | None:
+        """What a node reads: a value made before, or a tensor of the file at its first use."""
+        if not name:
+            return None
+        if name not in self.values and name not in self.stored:
             raise BuildError(
                 f"the input '{name}' of '{self.model.file}' is given no value",
                 "name a value for each input in `from`, in the order of `inputs`",
             )
-        dtype = DType.of(array)
-        if not (learned or kept) or not dtype.is_float or not array.ndim or not np.isfinite(array).all():
-            return constant(array)
-        if dtype is not DType.float32:
+        if name in self.stored and index in KEPT.get(node.op_type, ()):
+            if name not in self.kept:
+                called = f"{self.names[name]}.statistic" if name in learned else self.names[name]
+                self.kept[name] = self._parameter(name, called, trainable=False)
+            return self.kept[name]
+        if name not in self.values:
+            array = self.stored[name]
+            as_weight = name in learned
+            value = self._parameter(name, self.names[name], trainable=True) if as_weight else constant(array)
+            self.values[name] = value
+        return self.values[name]
+
+    def _parameter(self, name: str, called: str, *, trainable: bool) -> Value:
+        array = self.stored[name]
+        if DType.of(array) is not DType.float32:
             raise BuildError(
-                f"the initializer '{name}' of '{self.model.file}' is {dtype}; parameters are float32",
+                f"the initializer '{name}' of '{self.model.file}' is {DType.of(array)}; parameters are float32",
                 "export the model in float32",
                 ("file",),
             )
-        return self.parameter(self.names[name], array, trainable=learned)
+        return self.parameter(called, array, trainable=trainable)
 
-    def _outputs(self, node: ForeignNode) -> Sequence[Value]:
-        inputs = tuple(self.values[name] if name else None for name in node.inputs)
-        form: Form = REPLACED[node.op_type][0] if node.op_type in REPLACED else REWRITTEN.get(node.op_type, as_it_stands)
+    def _outputs(self, node: ForeignNode, inputs: tuple[Value | None, ...]) -> Sequence[Value]:
+        form: Form = (
+            REPLACED[node.op_type][0] if node.op_type in REPLACED else REWRITTEN.get(node.op_type, as_it_stands)
+        )
         try:
             outputs = [_known(value) for value in form(Use(node, inputs))]
         except BuildError as error:
@@ -144,21 +159,48 @@ class _Builder:
             raise BuildError(f"{node.label} of '{self.model.file}': {message}", error.hint, ("file",)) from None
         if any(node.outputs[len(outputs) :]):
             extra = node.outputs[len(outputs)]
-            raise BuildError(f"{node.label} of '{self.model.file}': its output '{extra}' is not supported", None, ("file",))
+            raise BuildError(
+                f"{node.label} of '{self.model.file}': its output '{extra}' is not supported", None, ("file",)
+            )
         return outputs
 
 
-def _read_by_gradient(nodes: Iterable[ForeignNode]) -> tuple[set[str], set[str]]:
-    """Names of the values that a gradient can flow into, and of those that are statistics."""
-    learned: set[str] = set()
-    kept: set[str] = set()
+def stored_tensors(model: ForeignModel) -> dict[str, Array]:
+    """The initializers, with the vectors that are an `Identity` of one as tensors of their own.
+
+    PyTorch's exporter merges tensors of equal numbers so, and keeps the names: a network that was not trained would
+    share its normalizations' scales, which its author never did. What has more axes is shared on purpose.
+    """
+    stored = dict(model.initializers)
+    for node in model.nodes:
+        if node.op_type == "Identity" and node.inputs[0] in stored and stored[node.inputs[0]].ndim == 1:
+            stored[node.outputs[0]] = stored[node.inputs[0]]
+    return stored
+
+
+_FORMULAS: Final = frozenset(["Div", "Max", "Min", "Mod", "Pow", "Sub", "Where"])
+"""Operators whose stored operands are numbers of a formula (a mean, a scale, a mask), and no weights."""
+
+
+def weights(nodes: Iterable[ForeignNode], stored: Mapping[str, Array]) -> set[str]:
+    """The stored tensors that are weights: of floating-point numbers, all finite, with an axis at least, and read where
+    a gradient flows, by an operator other than those of formulas. A single number that is multiplied is none."""
+    found: set[str] = set()
     for node in nodes:
         for index, name in enumerate(node.inputs):
-            if index in KEPT.get(node.op_type, ()):
-                kept.add(name)
-            elif node.op_type in REPLACED or not isinstance(find(node.op_type).gradient(index), NotDifferentiable):
-                learned.add(name)
-    return learned, kept
+            array = stored.get(name)
+            if array is None or not array.ndim or not DType.of(array).is_float or name in found:
+                continue
+            of_formula = node.op_type in _FORMULAS or (node.op_type == "Mul" and array.size == 1)
+            if not of_formula and _has_gradient(node, index) and np.isfinite(array).all():
+                found.add(name)
+    return found
+
+
+def _has_gradient(node: ForeignNode, index: int) -> bool:
+    if node.op_type in REPLACED:
+        return index not in KEPT.get(node.op_type, ())
+    return not isinstance(find(node.op_type).gradient(index), NotDifferentiable)
 
 
 def _known(value: Value) -> Value:

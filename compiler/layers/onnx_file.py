@@ -78,8 +78,9 @@ network:
         except BuildError as error:
             raise BuildError(error.message, error.hint or _exported_for(fixed), error.path) from None
         if value.shape[:1] != (symbol("batch"),):
+            shape = shape_text(value.shape)
             raise BuildError(
-                f"'{output}' of '{self.file}' has the shape {shape_text(value.shape)}, whose first axis is not the batch",
+                f"'{output}' of '{self.file}' has the shape {shape}, whose first axis is not the batch",
                 _exported_for(fixed) or "choose another value with `output: NAME`",
                 ("output",) if self.output is not None else ("file",),
             )
@@ -96,16 +97,16 @@ network:
             ("file",),
         )
 
-    def _check_inputs(
-        self, model: ForeignModel, feeds: dict[str, Value], declared: dict[str, ForeignInput]
-    ) -> None:
+    def _check_inputs(self, model: ForeignModel, feeds: dict[str, Value], declared: dict[str, ForeignInput]) -> None:
         """Inputs have the dtype and the sizes that the file states, the batch axis apart."""
         inside = {name for node in model.nodes for name in node.outputs}
         for name, value in feeds.items():
             given = declared.get(name)
             if given is None and name not in inside:
                 known = ", ".join(declared)
-                raise BuildError(f"'{self.file}' has no value called '{name}'; its inputs are {known}", None, ("inputs",))
+                raise BuildError(
+                    f"'{self.file}' has no value called '{name}'; its inputs are {known}", None, ("inputs",)
+                )
             if given is not None and not _fits(given, value):
                 raise BuildError(f"the input '{name}' of '{self.file}' is {_text(given)}, received {value.type}")
 
