@@ -146,11 +146,11 @@ class _Plan:
 
         shape = build_forward(spec, Variables()).values["model"].shape
         if self.ending == "sigmoid":
-            loss, target, metrics = "binary_cross_entropy", "label", "[binary_accuracy]"
+            loss, target, metrics = "binary_cross_entropy", "label", "[accuracy]"
         elif len(shape) == 2 and shape[1] != 1:
             loss, target, metrics = "categorical_cross_entropy", "label", "[accuracy]"
         else:
-            loss, target, metrics = "squared_error", "target", "[mean_absolute_error]"
+            loss, target, metrics = "squared_error", "target", "[mae]"
         arrays = ", ".join(f"`{name}`" for name in [*(name for _, name in self.inputs), target])
         return f"""\
 training:
@@ -185,13 +185,12 @@ def _name(foreign: str, taken: set[str], otherwise: str) -> str:
 def _input(given: ForeignInput) -> str:
     """The entry of an input: its shape without the batch, and its dtype if it is not the usual one.
 
-    Raises BuildError when the model does not say how many axes it has.
+    Raises BuildError when it is a single number.
     """
     from netwright.compiler.errors import BuildError
 
     if not given.shape:
-        stated = "has no axis for the batch" if given.shape == () else "states no shape"
-        raise BuildError(f"the input '{given.name}' {stated}, so no spec can be written around it")
+        raise BuildError(f"the input '{given.name}' has no axis for the batch, so no spec can be written around it")
     shape = f"[{', '.join(_dims(given.shape[1:]))}]"
     return shape if str(given.dtype) == "float32" else f"{{shape: {shape}, dtype: {given.dtype}}}"
 

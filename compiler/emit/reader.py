@@ -263,8 +263,6 @@ def _input(value: onnx.ValueInfoProto, shown: str) -> ForeignInput:
     dtype = next((dtype for dtype in DType if dtype.code == code), None)
     if dtype is None:
         raise BuildError(f"'{shown}': the input '{value.name}' is no tensor that netwright can take", path=("file",))
-    if not tensor.HasField("shape"):
-        return ForeignInput(value.name, dtype, None)
     return ForeignInput(value.name, dtype, tuple(_dim(dim) for dim in tensor.shape.dim))
 
 

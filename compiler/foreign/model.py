@@ -37,11 +37,11 @@ class ForeignNode:
 
 @dataclass(frozen=True)
 class ForeignInput:
-    """An input: `shape` holds sizes and names of symbolic axes (None: an axis of unknown name), None if not stated."""
+    """An input: `shape` holds sizes and names of symbolic axes; None stands for an axis without a name."""
 
     name: str
     dtype: DType
-    shape: tuple[int | str | None, ...] | None
+    shape: tuple[int | str | None, ...]
 
 
 @dataclass(frozen=True)

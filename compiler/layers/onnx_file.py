@@ -114,14 +114,12 @@ network:
 def _fits(given: ForeignInput, value: Value) -> bool:
     if given.dtype is not value.dtype:
         return False
-    if given.shape is None:
-        return True
     sizes = zip(given.shape[1:], value.shape[1:], strict=False)
     return len(given.shape) == value.rank and all(size == dim for size, dim in sizes if isinstance(size, int))
 
 
 def _text(given: ForeignInput) -> str:
-    dims = ("?" if dim is None else str(dim) for dim in given.shape or ())
+    dims = ("?" if dim is None else str(dim) for dim in given.shape)
     return f"{given.dtype}({', '.join(dims)})"
 
 
