@@ -103,7 +103,7 @@ def _check(proto: onnx.ModelProto, shown: str) -> None:
     try:
         checker.check_model(proto)
     except checker.ValidationError as error:
-        reason = str(error).strip().splitlines()[0]
+        reason = " ".join(str(error).partition("==>")[0].split())  # after it comes where the checker was
         raise BuildError(f"'{shown}' is not valid ONNX: {reason}", path=("file",)) from None
     if proto.graph.sparse_initializer:
         name = proto.graph.sparse_initializer[0].values.name

@@ -178,7 +178,7 @@ def stored_tensors(model: ForeignModel) -> dict[str, Array]:
     return stored
 
 
-_FORMULAS: Final = frozenset(["Div", "Max", "Min", "Mod", "Pow", "Sub", "Where"])
+FORMULAS: Final = frozenset(["Div", "Max", "Min", "Mod", "Pow", "Sub", "Where"])
 """Operators whose stored operands are numbers of a formula (a mean, a scale, a mask), and no weights."""
 
 
@@ -191,7 +191,7 @@ def weights(nodes: Iterable[ForeignNode], stored: Mapping[str, Array]) -> set[st
             array = stored.get(name)
             if array is None or not array.ndim or not DType.of(array).is_float or name in found:
                 continue
-            of_formula = node.op_type in _FORMULAS or (node.op_type == "Mul" and array.size == 1)
+            of_formula = node.op_type in FORMULAS or (node.op_type == "Mul" and array.size == 1)
             if not of_formula and _has_gradient(node, index) and np.isfinite(array).all():
                 found.add(name)
     return found

@@ -62,7 +62,8 @@ network:
             )
         feeds = dict(zip(names, inputs, strict=True))
         if len(feeds) < len(names):
-            raise BuildError(f"the same input twice: {', '.join(names)}", path=("inputs",))
+            twice = next(name for name in names if names.count(name) > 1)
+            raise BuildError(f"names '{twice}' twice", path=("inputs",))
         declared = {given.name: given for given in model.inputs}
         self._check_inputs(model, feeds, declared)
 

@@ -68,3 +68,20 @@ def run_model(model: onnx.ModelProto, feeds: Mapping[str, Array]) -> list[Array]
         model.SerializeToString(), silent_options(), providers=["CPUExecutionProvider"]
     )
     return list(session.run(None, dict(feeds)))
+
+
+def classifier() -> onnx.ModelProto:
+    """`support/included/classifier.onnx`: 4 numbers, 8 features, the probabilities of 3 classes."""
+    tensors = {
+        "hidden.weight": np.linspace(-1, 1, 32, dtype=np.float32).reshape(8, 4),
+        "hidden.bias": np.linspace(-0.5, 0.5, 8, dtype=np.float32),
+        "head.weight": np.linspace(1, -1, 24, dtype=np.float32).reshape(3, 8),
+        "head.bias": np.float32([0.1, 0, -0.1]),
+    }
+    nodes = [
+        node("Gemm", "x hidden.weight hidden.bias", "hidden", transB=1),
+        node("Relu", "hidden", "features"),
+        node("Gemm", "features head.weight head.bias", "logits", transB=1),
+        node("Softmax", "logits", "probabilities", axis=-1),
+    ]
+    return model_of(nodes, opset=17, outputs=["probabilities"], tensors=tensors, producer_name="handmade")
