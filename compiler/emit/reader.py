@@ -40,6 +40,7 @@ def read_model(path: Path, shown: str) -> ForeignModel:
         raise BuildError(f"'{shown}' is no ONNX model", path=("file",)) from None
     if not proto.ir_version or not proto.graph.node:
         raise BuildError(f"'{shown}' is no ONNX model: it has no nodes", path=("file",))
+    _require_names(proto.graph, shown)
     opset = _opset(proto, shown)
     if proto.functions:
         proto = inliner.inline_local_functions(proto)
@@ -86,6 +87,16 @@ def _too_large(size: int, shown: str) -> BuildError:
     )
 
 
+def _require_names(graph: onnx.GraphProto, shown: str) -> None:
+    """Protobuf gives bytes where a file has something else than text."""
+    names = [value.name for values in (graph.input, graph.output, graph.initializer) for value in values]
+    for node in graph.node:
+        names += [node.op_type, node.domain, node.name, *node.input, *node.output]
+        names += [attribute.name for attribute in node.attribute]
+    if any(isinstance(name, bytes) for name in names):
+        raise BuildError(f"'{shown}' is not valid ONNX: it has names that are not text", path=("file",))
+
+
 def _opset(proto: onnx.ModelProto, shown: str) -> int:
     versions = [entry.version for entry in proto.opset_import if entry.domain in _DOMAINS]
     oldest, newest = OPSETS
@@ -105,6 +116,8 @@ def _check(proto: onnx.ModelProto, shown: str) -> None:
     except checker.ValidationError as error:
         reason = " ".join(str(error).partition("==>")[0].split())  # after it comes where the checker was
         raise BuildError(f"'{shown}' is not valid ONNX: {reason}", path=("file",)) from None
+    except UnicodeDecodeError:  # in what the checker says about a damaged name
+        raise BuildError(f"'{shown}' is not valid ONNX: it has names that are not text", path=("file",)) from None
     if proto.graph.sparse_initializer:
         name = proto.graph.sparse_initializer[0].values.name
         raise BuildError(
@@ -218,7 +231,7 @@ def _same(value: Attribute, default: Any) -> bool:
 
 
 def _attribute(attribute: onnx.AttributeProto, node: onnx.NodeProto, shown: str) -> Attribute:
-    where = f"the attribute '{attribute.name}' of node '{node.name or node.output[0]}' ({node.op_type})"
+    where = f"the attribute '{attribute.name}' of node '{node.name or ''.join(node.output[:1])}' ({node.op_type})"
     if attribute.type == onnx.AttributeProto.TENSOR:
         return _array(attribute.t, where, shown)
     if attribute.ref_attr_name or attribute.type not in _PLAIN:

@@ -9,7 +9,7 @@ from typing import Final, Protocol
 
 import numpy as np
 
-from ..errors import BuildError
+from ..errors import BuildError, InternalError
 from ..ir import OPERATORS, Array, DType, NotDifferentiable, SymbolicDim, Value, constant, find, is_static, product
 from ..ir.names import unique_names
 from ..ops.shape_values import dims_of
@@ -63,7 +63,7 @@ def unsupported(nodes: Iterable[ForeignNode]) -> dict[str, ForeignNode]:
         record = OPERATORS.get((node.domain, node.op_type))
         known = node.op_type in REPLACED or (record is not None and not record.host_only)
         if node.domain or node.bodies or not node.since or not known:
-            found.setdefault(f"{node.domain}.{node.op_type}" if node.domain else node.op_type, node)
+            found.setdefault(node.operator, node)
     return found
 
 
@@ -109,7 +109,7 @@ class _Builder:
         unknown = unsupported(nodes)
         if not unknown:
             return
-        listed = ", ".join(f"{operator} (node '{n.name or n.outputs[0]}')" for operator, n in unknown.items())
+        listed = ", ".join(f"{operator} ({node.title})" for operator, node in unknown.items())
         plural = "s" if len(unknown) > 1 else ""
         raise BuildError(
             f"'{self.model.file}' uses {'operators' if plural else 'an operator'} without a record: {listed}",
@@ -128,14 +128,15 @@ class _Builder:
             )
         if name in self.stored and index in KEPT.get(node.op_type, ()):
             if name not in self.kept:
-                called = f"{self.names[name]}.statistic" if name in learned else self.names[name]
+                apart = next(unique_names(set(self.names.values()), f"{self.names[name]}.statistic"))
+                called = apart if name in learned else self.names[name]
                 self.kept[name] = self._parameter(name, called, trainable=False)
             return self.kept[name]
         if name not in self.values:
-            array = self.stored[name]
-            as_weight = name in learned
-            value = self._parameter(name, self.names[name], trainable=True) if as_weight else constant(array)
-            self.values[name] = value
+            trained = name in learned
+            self.values[name] = (
+                self._parameter(name, self.names[name], trainable=True) if trained else constant(self.stored[name])
+            )
         return self.values[name]
 
     def _parameter(self, name: str, called: str, *, trainable: bool) -> Value:
@@ -156,13 +157,16 @@ class _Builder:
             outputs = [_known(value) for value in form(Use(node, inputs))]
         except BuildError as error:
             message = error.message.removeprefix(f"{node.op_type}: ")
-            raise BuildError(f"{node.label} of '{self.model.file}': {message}", error.hint, ("file",)) from None
+            raise self._misfit(node, message, error.hint) from None
+        except (ArithmeticError, AssertionError, InternalError, LookupError, TypeError, ValueError) as error:
+            # Records are made for what layers ask of them; a file may ask for anything.
+            raise self._misfit(node, f"its inputs or attributes do not fit: {error}") from error
         if any(node.outputs[len(outputs) :]):
-            extra = node.outputs[len(outputs)]
-            raise BuildError(
-                f"{node.label} of '{self.model.file}': its output '{extra}' is not supported", None, ("file",)
-            )
+            raise self._misfit(node, f"its output '{node.outputs[len(outputs)]}' is not supported")
         return outputs
+
+    def _misfit(self, node: ForeignNode, message: str, hint: str | None = None) -> BuildError:
+        return BuildError(f"{node.title} ({node.operator}) of '{self.model.file}': {message}", hint, ("file",))
 
 
 def stored_tensors(model: ForeignModel) -> dict[str, Array]:

@@ -29,10 +29,14 @@ class ForeignNode:
     """Names of attributes that are graphs."""
 
     @property
-    def label(self) -> str:
-        """`node 'conv1' (Conv)`, by its first output where it has no name."""
-        operator = f"{self.domain}.{self.op_type}" if self.domain else self.op_type
-        return f"node '{self.name or self.outputs[0]}' ({operator})"
+    def operator(self) -> str:
+        """Its name with the domain, if it is none of ONNX's own."""
+        return f"{self.domain}.{self.op_type}" if self.domain else self.op_type
+
+    @property
+    def title(self) -> str:
+        """`node 'conv1'`, by its first output where it has no name."""
+        return f"node '{self.name or ''.join(self.outputs[:1])}'"
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import onnx
 import pytest
 from netwright.compiler import SpecError, compile_spec, load_spec_text
 from netwright.compiler.emit import reader
+from netwright.compiler.foreign.forms import REWRITTEN, Use
 from onnx import helper, numpy_helper
 from support.foreign import imported, model_of, node, spec_text
 
@@ -328,6 +329,25 @@ def test_the_answer(make: Callable[[], onnx.ModelProto] | None, text: str, expec
 def test_something_else_than_a_model(content: bytes, message: str, tmp_path: Path) -> None:
     (tmp_path / "model.onnx").write_bytes(content)
     assert refusal(tmp_path, None, spec_text()) == f"{FILE}{message}{SHAPES}"
+
+
+def test_what_a_record_does_not_expect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def form(use: Use) -> Any:
+        raise ValueError("an axis of 7")
+
+    monkeypatch.setitem(REWRITTEN, "Relu", form)
+    assert refusal(tmp_path, relu(), spec_text()) == (
+        f"{FILE}node 'y' (Relu) of 'model.onnx': its inputs or attributes do not fit: an axis of 7{SHAPES}"
+    )
+
+
+def test_names_that_are_no_text(tmp_path: Path) -> None:
+    model = model_of([node("Relu", "x", name="name")])
+    content = model.SerializeToString().replace(b"name", b"\xff\xfe\xff\xfe")
+    (tmp_path / "model.onnx").write_bytes(content)
+    assert refusal(tmp_path, None, spec_text()) == (
+        f"{FILE}'model.onnx' is not valid ONNX: it has names that are not text{SHAPES}"
+    )
 
 
 def test_a_folder(tmp_path: Path) -> None:
