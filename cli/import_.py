@@ -37,6 +37,8 @@ def command(model: Path, output: Path | None, until: str | None) -> None:
     file = output or Path(f"{model.stem}.yaml")
     if file.exists():
         raise UserError(f"{file}: already exists", "choose another file with -o")
+    if not model.exists():
+        raise UserError(f"{model}: no such file")
     text = spec_around(model, file, until)
     write_text(text, file)
     click.echo(f"{file}: a spec around {model}; `netwright compile {file} -o DIR` compiles it as it is")
@@ -57,11 +59,16 @@ def spec_around(path: Path, file: Path, until: str | None = None) -> str:
         plan = _plan(model, os.path.relpath(path, file.parent), until)
         spec = _checked(plan, file)
     except BuildError as error:
-        raise UserError(error.message, error.hint) from None
+        raise UserError(error.message, _here(error.hint)) from None
     except SpecError as error:
         messages = [diagnostic.message.partition("\n  shapes: ")[0] for diagnostic in error.diagnostics]
-        raise UserError("\n".join(messages), error.diagnostics[0].hint) from None
+        raise UserError("\n".join(messages), _here(error.diagnostics[0].hint)) from None
     return plan.network() + "\n" + _comment(plan.training(spec))
+
+
+def _here(hint: str | None) -> str | None:
+    """A hint to write something in the spec, as one for the command line."""
+    return hint and hint.replace("`output: NAME`", "`--until NAME`")
 
 
 def _checked(plan: _Plan, file: Path) -> Spec:
