@@ -5,13 +5,15 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar
 
 from netwright.schema import Described, Registry
 
-from ..foreign.model import ForeignModel
 from ..initializers.base import Initializer
 from ..ir import DType, Value
+
+if TYPE_CHECKING:
+    from ..foreign.model import ForeignModel
 
 Statistic = Literal["mean", "root_mean", "minimum", "maximum"]
 """What can be fitted: Σx/n, √(Σx/n), min x, max x."""

@@ -164,10 +164,10 @@ def _resolve(
     root = apply_overrides(root, overrides)
     if not found:
         try:  # quick, as it imports and describes the few kinds that the spec names; a message may need the others
-            return _check(root, [], file, data_schema, families, set(_words(root)))
+            return _check(root, [], file, base, data_schema, families, set(_words(root)))
         except SpecError:
             pass
-    return _check(root, found, file, data_schema, families, None)
+    return _check(root, found, file, base, data_schema, families, None)
 
 
 def _words(node: Node) -> Iterator[str]:
@@ -187,6 +187,7 @@ def _check(
     root: Node,
     found: list[Diagnostic],
     file: str,
+    base: FilePath | None,
     data_schema: DataSchema | None,
     families: Families,
     named: Collection[str] | None,
