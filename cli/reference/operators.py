@@ -13,8 +13,8 @@ _HEAD = """\
 
 This page is generated from netwright itself (`make docs`). A model is imported when every operator that the value asked
 for depends on is here, in any form that it has had from opset {oldest} to {newest} ([how](import.md)). Where a gradient
-reaches an input, weights there are trained. Outputs other than the first can be used of `LayerNormalization`, `Split`
-and `TopK`.
+reaches an input, weights there are trained. Outputs other than the first can be used of
+{several}.
 
 """
 
@@ -31,9 +31,11 @@ def operators_page() -> str:
         for (domain, name), record in OPERATORS.items()
         if not domain and not record.host_only and name not in REPLACED and "body" not in record.attributes
     }
-    rows |= {name: ("as its parts have", f"becomes {becomes}") for name, (_, becomes) in REPLACED.items()}
     oldest, newest = OPSETS
-    return _HEAD.format(oldest=oldest, newest=newest) + _table(
+    several = sorted(name for name in rows if any(s.outputs > 1 for s in OPERATORS["", name].samples()))
+    listed = ", ".join(f"`{name}`" for name in several)
+    rows |= {name: ("as its parts have", f"becomes {becomes}") for name, (_, becomes) in REPLACED.items()}
+    return _HEAD.format(oldest=oldest, newest=newest, several=listed) + _table(
         [("operator", "gradient reaches", "remark"), *((f"`{name}`", *rows[name]) for name in sorted(rows))]
     )
 

@@ -13,7 +13,7 @@ from ..errors import BuildError, InternalError
 from ..ir import OPERATORS, Array, DType, NotDifferentiable, SymbolicDim, Value, constant, find, is_static, product
 from ..ir.names import unique_names
 from ..ops.shape_values import dims_of
-from .forms import KEPT, REPLACED, REWRITTEN, Form, Use, as_it_stands
+from .forms import KEPT, REPLACED, REWRITTEN, SETTINGS, Form, Use, as_it_stands
 from .model import ForeignModel, ForeignNode
 
 LARGEST_FOLDED: Final = 4096
@@ -203,7 +203,7 @@ def weights(nodes: Iterable[ForeignNode], stored: Mapping[str, Array]) -> set[st
 
 def _has_gradient(node: ForeignNode, index: int) -> bool:
     if node.op_type in REPLACED:
-        return index not in KEPT.get(node.op_type, ())
+        return index not in (*KEPT.get(node.op_type, ()), *SETTINGS.get(node.op_type, ()))
     return not isinstance(find(node.op_type).gradient(index), NotDifferentiable)
 
 

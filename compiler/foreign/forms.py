@@ -13,8 +13,10 @@ from typing import Any, Final
 import numpy as np
 
 from ..errors import BuildError
-from ..ir import SymbolicDim, Value, constant, find, op
+from ..ir import SymbolicDim, Value, constant, divide_exactly, find, op, product
 from ..ir.operator import apply_record
+from ..ops.resizing import repeated
+from ..ops.shape_values import dims_of
 from ..ops.shapes import reshape
 from .model import ForeignNode
 
@@ -128,6 +130,41 @@ def _softmax(use: Use) -> Sequence[Value]:
     return [reshape(y, x.shape, x)]
 
 
+def _resize(use: Use) -> Sequence[Value]:
+    """Repeats elements: nearest neighbours at whole scales. Scales were an attribute, then the second input."""
+    x, given = use[0], use.attributes
+    if given.get("mode", "nearest") != "nearest":
+        raise BuildError(f"the mode {given['mode']} is not supported, only the repetition of elements is")
+    repeats_only = use.node.since < 11 or (
+        given.get("coordinate_transformation_mode", "half_pixel"),
+        given.get("nearest_mode", "round_prefer_floor"),
+    ) in (("asymmetric", "floor"), ("half_pixel", "round_prefer_floor"), ("half_pixel", "round_prefer_ceil"))
+    scales = _scales(use, x)
+    if not repeats_only or scales is None or any(scale < 1 for scale in scales) or scales[:2] != (1, 1):
+        raise BuildError("only the repetition of elements, by whole numbers, of axes after the second is supported")
+    return [repeated(x, scales[2:])]
+
+
+def _scales(use: Use, x: Value) -> tuple[int, ...] | None:
+    """How often elements are repeated along each axis; None when that is no whole number."""
+    axes = use.attributes.get("axes", tuple(range(x.rank)))
+    given = use.attributes.get("scales")
+    if given is None:
+        array = None if (value := use.optional(2 if use.node.since >= 11 else 1)) is None else value.constant
+        given = None if array is None or not array.size else array.tolist()
+    if given is None and use.optional(3) is not None:
+        sizes = dims_of(use[3]) or ()
+        given = [divide_exactly(size, x.shape[axis]) for size, axis in zip(sizes, axes, strict=False)]
+    if given is None or len(given) != len(axes):
+        return None
+    scales = [1] * x.rank
+    for axis, scale in zip(axes, given, strict=True):
+        if not isinstance(scale, (int, float)) or scale != int(scale):
+            return None
+        scales[axis] = int(scale)
+    return tuple(scales)
+
+
 def _reshape(use: Use) -> Sequence[Value]:
     """Exporters compute the target from the input's shape. Where one size at most is unknown, a constant says it."""
     (y,) = as_it_stands(use)
@@ -161,7 +198,7 @@ def _dropout(use: Use) -> Sequence[Value]:
 def _batch_normalization(use: Use) -> Sequence[Value]:
     """y = x·a + b with a = scale/√(variance + ε), b = bias − mean·a, from the running statistics.
 
-    Written so that ONNX Runtime folds a and b, which no input changes, into a convolution before it.
+    Written so that a and b, which no example changes, go into the weights of a layer before it (`passes.scaling`).
     """
     if use.attributes.get("training_mode", 0):
         raise BuildError("it was exported for training", "export the model in inference mode (`model.eval()`)")
@@ -172,6 +209,32 @@ def _batch_normalization(use: Use) -> Sequence[Value]:
     offset = bias - mean * factor
     channels = (*scale.shape, *(1 for _ in x.shape[2:]))
     return [x * reshape(factor, channels) + reshape(offset, channels)]
+
+
+def _instance_normalization(use: Use) -> Sequence[Value]:
+    """y = (x − mean)/√(variance + ε)·scale + bias, over the axes after the second."""
+    x = use[0]
+    channels = (x.shape[1], *(1 for _ in x.shape[2:]))
+    normalized = _normalized(x, tuple(range(2, x.rank)), use)
+    return [normalized * reshape(use[1], channels) + reshape(use[2], channels)]
+
+
+def _group_normalization(use: Use) -> Sequence[Value]:
+    """The same over groups of channels, with a scale and a bias for each channel; ONNX withdrew the form of opset 18."""
+    x, groups = use[0], use.attributes["num_groups"]
+    size = divide_exactly(product(x.shape[1:]), groups)
+    if size is None or divide_exactly(x.shape[1], groups) is None:
+        raise BuildError(f"{x.shape[1]} channels do not make {groups} groups")
+    normalized = _normalized(reshape(x, (x.shape[0], groups, size), x), (2,), use)
+    channels = (x.shape[1], *(1 for _ in x.shape[2:]))
+    return [reshape(normalized, x.shape, x) * reshape(use[1], channels) + reshape(use[2], channels)]
+
+
+def _normalized(x: Value, axes: tuple[int, ...], use: Use) -> Value:
+    """x with mean 0 and (biased) variance 1 over the axes."""
+    centered = x - op.ReduceMean(x, axes, keepdims=1)
+    variance = op.ReduceMean(centered * centered, axes, keepdims=1)
+    return centered / op.Sqrt(variance + use.attributes.get("epsilon", 1e-5))
 
 
 def _mean(use: Use) -> Sequence[Value]:
@@ -212,6 +275,7 @@ REWRITTEN: Final[dict[str, Form]] = {
     "LogSoftmax": _softmax,
     "Pad": _pad,
     "Reshape": _reshape,
+    "Resize": _resize,
     "Slice": _slice,
     "Softmax": _softmax,
     "Split": _split,
@@ -227,12 +291,18 @@ REPLACED: Final[dict[str, tuple[Form, str]]] = {
     "Celu": (_celu, "`Elu`, `Div` and `Mul`"),
     "Constant": (_constant, "a constant"),
     "Dropout": (_dropout, "its input, as in inference"),
+    "GroupNormalization": (_group_normalization, "arithmetic with the statistics of each example"),
     "HardSwish": (_hard_swish, "`HardSigmoid` and `Mul`"),
     "Identity": (_identity, "its input"),
+    "InstanceNormalization": (_instance_normalization, "arithmetic with the statistics of each example"),
     "Mean": (_mean, "`Sum` and `Div`"),
     "Mish": (_mish, "`Softplus`, `Tanh` and `Mul`"),
+    "Upsample": (_resize, "`Resize`"),
 }
 """Operators that become others, and what they become."""
+
+SETTINGS: Final[dict[str, tuple[int, ...]]] = {"Dropout": (1, 2), "Upsample": (1,)}
+"""Inputs of replaced operators that are no tensors to learn."""
 
 KEPT: Final[dict[str, tuple[int, ...]]] = {"BatchNormalization": (3, 4)}
 """Inputs that hold statistics: state, but nothing that training changes."""

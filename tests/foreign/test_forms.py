@@ -14,6 +14,7 @@ from netwright.compiler.foreign.forms import REPLACED, REWRITTEN
 from netwright.compiler.ir import OPERATORS, Array
 from onnx import helper, numpy_helper
 from support.foreign import imported, model_of, node, run_model, spec_text
+from support.running import BATCH
 
 W = np.linspace(-1, 1, 12, dtype=np.float32).reshape(4, 3)
 X = np.random.default_rng(0).uniform(-2, 2, (5, 4)).astype(np.float32)
@@ -108,6 +109,40 @@ CASES = {
         {"w": np.linspace(-1, 1, 36, dtype=np.float32).reshape(2, 2, 3, 3), "b": W[0, :2]},
         CUBE,
     ),
+    "upsample-attribute": Case([node("Upsample", "x", scales=[1.0, 1.0, 2.0, 3.0])], (7,), x=CUBE),
+    "upsample-input": Case([node("Upsample", "x s")], (9,), {"s": np.float32([1, 1, 2, 3])}, CUBE),
+    "resize-two-inputs": Case([node("Resize", "x s")], (10,), {"s": np.float32([1, 1, 2, 3])}, CUBE),
+    "resize-scales": Case(
+        [node("Resize", "x r s", coordinate_transformation_mode="asymmetric", nearest_mode="floor")],
+        (11, 13, 18, 19),
+        {"s": np.float32([1, 1, 2, 3]), "r": np.float32([])},
+        CUBE,
+    ),
+    "resize-half-pixel": Case([node("Resize", "x _ s")], (13, 19), {"s": np.float32([1, 1, 4, 3])}, CUBE),
+    "resize-axes": Case([node("Resize", "x _ s", axes=[2, 3])], (18, 19), {"s": np.float32([2, 3])}, CUBE),
+    "resize-sizes": Case(
+        [
+            node("Shape", "x", "shape"),
+            node("Slice", "shape b e", "kept"),
+            node("Concat", "kept larger", "sizes", axis=0),
+            node("Resize", "x _ _ sizes"),
+        ],
+        (13, 19),
+        {"b": whole(0), "e": whole(2), "larger": whole(6, 8)},
+        CUBE,
+    ),
+    "instance-normalization": Case(
+        [node("InstanceNormalization", "x s b", epsilon=0.01)],
+        (7, 22),
+        {"s": np.float32([1.5, -0.5]), "b": np.float32([0.25, 1])},
+        CUBE,
+    ),
+    "group-normalization": Case(
+        [node("GroupNormalization", "x s b", num_groups=2)],
+        (21, 23),
+        {"s": np.float32([1.5, -0.5, 1, 2]), "b": np.float32([0.25, 1, 0, -1])},
+        CUBE.reshape(5, 4, 3, 2),
+    ),
     "cast": Case([node("Cast", "x", "c", to=7), node("Cast", "c", to=1)], (7, 9, 13, 19, 21, 23)),
     "power": Case([node("Pow", "x p")], (7, 12, 15), {"p": np.float32(2)}),
 }
@@ -160,6 +195,18 @@ def test_targets_that_exporters_compute_from_shapes_become_constants(tmp_path: P
     ]
     (result,) = run_model(bundle.models()["inference"], {"x": CUBE})
     np.testing.assert_allclose(result, CUBE.reshape(5, 24) / 2, rtol=1e-6)
+
+
+def test_batch_normalization_costs_nothing_at_inference(tmp_path: Path) -> None:
+    """It goes into the weights of the convolution before it."""
+    nodes = [node("Conv", "x w", "c", kernel_shape=[1, 1]), node("BatchNormalization", "c s b m v")]
+    tensors = {name: np.float32([1.5, 0.5, 2]) for name in "sbmv"} | {"w": np.ones((3, 2, 1, 1), np.float32)}
+    model = model_of(nodes, inputs={"x": ("N", 2, 3, 4)}, tensors=tensors)
+    bundle = imported(tmp_path, model, spec_text(shape="[2, 3, 4]"))
+    of_the_batch = [n.op_type for n in bundle.graphs["inference"].nodes() if BATCH in n.outputs[0].shape]
+    assert of_the_batch == ["Conv"]
+    (result,) = run_model(bundle.models()["inference"], {"x": CUBE})
+    np.testing.assert_allclose(result, run_model(model, {"x": CUBE})[0], rtol=1e-5)
 
 
 def test_functions_of_the_file_are_taken_apart(tmp_path: Path) -> None:

@@ -276,12 +276,33 @@ CASES: dict[str, tuple[Callable[[], onnx.ModelProto] | None, str, str]] = {
     ),
     "another output of a node": (
         lambda: model_of(
-            [node("MaxPool", "x", "m y", kernel_shape=[2]), node("Cast", "y", "i", to=1)],
-            inputs={"x": ("N", 2, 4)},
+            [node("Dropout", "x", "d m"), node("Cast", "m", "i", to=1)],
             outputs=["i"],
         ),
+        spec_text(),
+        f"{FILE}node 'd' (Dropout) of 'model.onnx': its output 'm' is not supported{SHAPES}",
+    ),
+    "an interpolation": (
+        lambda: model_of([node("Resize", "x _ s", mode="linear")], tensors={"s": np.float32([1, 2])}),
+        spec_text(),
+        f"{FILE}node 'y' (Resize) of 'model.onnx': the mode linear is not supported, only the repetition of elements is"
+        f"{SHAPES}",
+    ),
+    "groups that do not fit": (
+        lambda: model_of(
+            [node("GroupNormalization", "x s s", num_groups=3)],
+            inputs={"x": ("N", 2, 4)},
+            tensors={"s": np.ones(2, np.float32)},
+        ),
         spec_text(shape="[2, 4]"),
-        f"{FILE}node 'm' (MaxPool) of 'model.onnx': its output 'y' is not supported{SHAPES.replace('4', '2, 4')}",
+        f"{FILE}node 'y' (GroupNormalization) of 'model.onnx': 2 channels do not make 3 groups"
+        f"{SHAPES.replace('4', '2, 4')}",
+    ),
+    "a scale that is not whole": (
+        lambda: model_of([node("Resize", "x _ s")], inputs={"x": ("N", 2, 4)}, tensors={"s": np.float32([1, 1, 1.5])}),
+        spec_text(shape="[2, 4]"),
+        f"{FILE}node 'y' (Resize) of 'model.onnx': only the repetition of elements, by whole numbers, of axes after "
+        f"the second is supported{SHAPES.replace('4', '2, 4')}",
     ),
     "dropout that acts": (
         lambda: trained("Dropout"),
