@@ -220,7 +220,7 @@ def _instance_normalization(use: Use) -> Sequence[Value]:
 
 
 def _group_normalization(use: Use) -> Sequence[Value]:
-    """The same over groups of channels, with a scale and a bias for each channel; ONNX withdrew the form of opset 18."""
+    """The same over groups of channels, each with its own scale and bias; ONNX withdrew the form of opset 18."""
     x, groups = use[0], use.attributes["num_groups"]
     size = divide_exactly(product(x.shape[1:]), groups)
     if size is None or divide_exactly(x.shape[1], groups) is None:

@@ -41,10 +41,10 @@ class Cnn(nn.Module):  # type: ignore[misc, name-defined]
             nn.Conv2d(8, 16, 3, padding=1, groups=2, bias=False),
             nn.BatchNorm2d(16),
             nn.ReLU(),
-            nn.AdaptiveAvgPool2d(1),
+            nn.AvgPool2d(2),
         )
         self.dropout = nn.Dropout(0.5)
-        self.head = nn.Linear(16, 10)
+        self.head = nn.Linear(64, 10)
 
     def forward(self, image: Any) -> Any:
         return self.head(self.dropout(self.features(image).flatten(1)))
@@ -78,14 +78,17 @@ class Attention(nn.Module):  # type: ignore[misc, name-defined]
 
 
 def network(make: Callable[[], Any]) -> Any:
-    """In inference mode, as one trained before: no two of its tensors are equal by accident."""
+    """In inference mode, as one trained before: no tensors are equal by accident, and statistics are the data's."""
     torch.manual_seed(0)
-    net = make().eval()
+    net = make().train()
+    images = torch.from_numpy(np.concatenate([batch["image"] for batch in batches()]))
     with torch.no_grad():
-        for tensor in (*net.parameters(), *net.buffers()):
-            if tensor.ndim == 1:
-                tensor.add_(torch.rand_like(tensor) * 0.2)
-    return net
+        for parameter in net.parameters():
+            if parameter.ndim == 1:
+                parameter.add_(torch.rand_like(parameter) * 0.2)
+        for _ in range(30):
+            net(images)
+    return net.eval()
 
 
 @contextlib.contextmanager
@@ -198,12 +201,11 @@ def test_the_losses_are_those_of_pytorch(case: Case, tmp_path: Path) -> None:
     expected = torch_losses(net, optimizer)
     layers = "  - onnx: {name: net, file: net.onnx}\n"
     losses, first, state = bundle_losses(tmp_path, spec(layers, case.optimizer))
-    assert expected[-1] < expected[0]
-    np.testing.assert_allclose(losses, expected, rtol=1e-3)
+    assert expected[-1] < 0.85 * expected[0]
+    np.testing.assert_allclose(losses, expected, rtol=1e-5)
     trained = {name: tensor.detach().numpy() for name, tensor in net.named_parameters()}
     for name, tensor in trained.items():
-        if f"net/{name}" in state:  # exporters give matrices that they transpose other names
-            np.testing.assert_allclose(state[f"net/{name}"], tensor, rtol=1e-3, atol=1e-4)
+        np.testing.assert_allclose(state[f"net/{name}"], tensor, rtol=1e-3, atol=1e-4)
     for name in net.state_dict():
         if name.endswith(("running_mean", "running_var")):
             np.testing.assert_array_equal(state[f"net/{name}"], first[f"net/{name}"])
@@ -213,7 +215,7 @@ def test_a_frozen_backbone_with_a_new_head(tmp_path: Path) -> None:
     """The layers before the old head keep the file's weights; the new head begins as PyTorch's."""
     net = network(Cnn)
     export(net, tmp_path / "net.onnx", 17)
-    head = nn.Linear(16, 10)
+    head = nn.Linear(64, 10)
     values = head.weight.detach().numpy().T.tolist(), head.bias.detach().numpy().tolist()
     layers = (
         "  - onnx: {name: net, file: net.onnx, freeze: true, output: /Flatten_output_0}\n"
@@ -225,7 +227,7 @@ def test_a_frozen_backbone_with_a_new_head(tmp_path: Path) -> None:
         nn.Sequential(backbone, nn.Flatten(), head), torch.optim.SGD(head.parameters(), lr=0.05, momentum=0.9)
     )
     losses, first, state = bundle_losses(tmp_path, spec(layers))
-    np.testing.assert_allclose(losses, expected, rtol=1e-3)
+    np.testing.assert_allclose(losses, expected, rtol=1e-5)
     np.testing.assert_allclose(state["head/weight"], head.weight.detach().numpy().T, rtol=1e-3, atol=1e-5)
     kept = [name for name in state if name.startswith("net/")]
     assert kept
@@ -242,7 +244,7 @@ def test_equal_tensors_that_the_exporter_merged_are_apart_again(tmp_path: Path) 
     export(net, tmp_path / "net.onnx", 17)
     expected = torch_losses(net, torch.optim.SGD(net.parameters(), lr=0.05, momentum=0.9))
     losses, _, state = bundle_losses(tmp_path, spec("  - onnx: {name: net, file: net.onnx}\n"))
-    np.testing.assert_allclose(losses, expected, rtol=1e-3)
+    np.testing.assert_allclose(losses, expected, rtol=1e-5)
     assert {name for name in state if name.startswith("net/")} == {
         f"net/{name}" for name in net.state_dict() if "num_batches" not in name
     }
