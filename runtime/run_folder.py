@@ -65,22 +65,6 @@ class RunFolder:
             raise write_problem(self.bundle, problem) from error
         return load_bundle(self.bundle)
 
-    def check_files(self, bundle: Bundle) -> None:
-        """Refuse to go on with a network that layers made of other files than when the run was started.
-
-        Raises:
-            UserError: a file of the spec has changed.
-        """
-        if not (self.bundle / "manifest.json").is_file():
-            return
-        known = {file.path: file.sha256 for file in load_bundle(self.bundle).manifest.files}
-        for file in bundle.manifest.files:
-            if known.get(file.path, file.sha256) != file.sha256:
-                raise UserError(
-                    f"{self.folder}: the run was started with another '{file.path}' than the one there is now",
-                    "put that file back, or start a new run",
-                )
-
     def with_known_data(self, bundle: Bundle) -> Bundle:
         """The bundle with what an unfinished run of the same spec found in its data, so that codes stay the same."""
         if not (self.bundle / "manifest.json").is_file():

@@ -205,5 +205,5 @@ def test_a_run_does_not_go_on_with_another_file(cli: Cli, here: Path) -> None:
     assert (result.exit_code, result.stderr) == (
         1,
         "error: run: the run was started with another 'net.onnx' than the one there is now\n"
-        "  hint: put that file back, or start a new run\n",
+        "  hint: put that file back, or train into another folder\n",
     )
