@@ -61,9 +61,10 @@ def spec_around(path: Path, file: Path, until: str | None = None) -> str:
     except BuildError as error:
         raise UserError(error.message, _here(error.hint)) from None
     except SpecError as error:
-        messages = [diagnostic.message.partition("\n  shapes: ")[0] for diagnostic in error.diagnostics]
+        messages = [diagnostic.message.partition("\n  shapes:")[0] for diagnostic in error.diagnostics]
         raise UserError("\n".join(messages), _here(error.diagnostics[0].hint)) from None
-    return plan.network() + "\n" + _comment(plan.training(spec))
+    training = plan.training(spec)
+    return plan.network() + (f"\n{_comment(training)}" if training else "")
 
 
 def _here(hint: str | None) -> str | None:
@@ -147,11 +148,14 @@ class _Plan:
         return None
 
     def training(self, spec: Spec) -> str:
-        """The sections for training: a loss that fits the output, and data to be named."""
+        """The sections for training: a loss that fits the output, and data to be named. Nothing without weights."""
         from netwright.compiler.network import build_forward
         from netwright.compiler.variables import Variables
 
-        shape = build_forward(spec, Variables()).values["model"].shape
+        variables = Variables()
+        shape = build_forward(spec, variables).values["model"].shape
+        if not any(state.trainable for state in variables.of_kind("parameter").values()):
+            return ""
         if self.ending == "sigmoid":
             loss, target, metrics = "binary_cross_entropy", "label", "[accuracy]"
         elif len(shape) == 2 and shape[1] != 1:

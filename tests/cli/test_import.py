@@ -26,6 +26,8 @@ def import_model(cli: Cli, model: onnx.ModelProto, *options: str, name: str = "n
     text = Path(file).read_text(encoding="utf-8")
     check_spec(load_spec(file))
     head, _, training = text.partition("# To train it, name your data and take the first # of each line away.\n")
+    if not training:
+        return text
     uncommented = "".join(line.removeprefix("#") for line in training.splitlines(keepends=True))
     trained = Path(file).with_name("trained.yaml")
     trained.write_text(head + uncommented, encoding="utf-8")
@@ -111,7 +113,7 @@ def test_a_part_of_the_network(cli: Cli, here: Path) -> None:
         ),
         ([node("Relu", "input.1")], {"input.1": ("N", "H", "W", "H", None)}, {}, ["  input_1: [H, W, H, axis4]\n"]),
         ([node("Relu", "model")], {"model": ("N", "step", 3)}, {}, ["  model_1: [step_1, 3]\n"]),
-        ([node("Relu", "0")], {"0": ("N", 3)}, {}, ["  input_0: [3]\n", "arrays `input_0`"]),
+        ([node("Gemm", "0 w")], {"0": ("N", 4)}, {"w": W}, ["  input_0: [4]\n", "arrays `input_0`"]),
         ([node("Add", "a b")], {"a": ("N", 3), "b": ("N", 3)}, {}, ["  a: [3]\n  b: [3]\n", "      from: [a, b]\n"]),
         ([node("Relu", "x", "true")], {"x": ("N", 3)}, {}, ["outputs:\n  true_1: model\n"]),
     ],
@@ -136,6 +138,10 @@ def test_what_is_written(
 ) -> None:
     text = import_model(cli, model_of(nodes, inputs=inputs, tensors=tensors, outputs=[nodes[-1].output[0]]))
     assert [part for part in expected if part not in text] == []
+
+
+def test_a_network_without_weights_is_not_trained(cli: Cli, here: Path) -> None:
+    assert import_model(cli, model_of([node("Relu", "x")])).endswith("outputs:\n  y: model\n")
 
 
 def test_whole_numbers_as_input(cli: Cli, here: Path) -> None:

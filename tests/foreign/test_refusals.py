@@ -18,7 +18,7 @@ from support.foreign import imported, model_of, node, spec_text
 W = np.ones((4, 3), np.float32)
 FILE = "spec.yaml:4:29: network[0].onnx.file: "
 LAYER = "spec.yaml:4:11: network[0].onnx: "
-SHAPES = "\n  shapes: x (batch, 4) → net"
+SHAPES = "\n  shapes:\n    spec.yaml:2:10: x (batch, 4)\n    spec.yaml:4:5: x → net"
 UNTIL = "\n  hint: `output: NAME` takes the network up to a value before the node"
 
 
@@ -272,7 +272,7 @@ CASES: dict[str, tuple[Callable[[], onnx.ModelProto] | None, str, str]] = {
         ),
         spec_text(shape="[2, 4]"),
         f"{FILE}node 'y' (ConvTranspose) of 'model.onnx': the attribute output_shape = (6,) is not supported"
-        f"{SHAPES.replace('4', '2, 4')}",
+        f"{SHAPES.replace('h, 4', 'h, 2, 4')}",
     ),
     "another output of a node": (
         lambda: model_of(
@@ -296,13 +296,13 @@ CASES: dict[str, tuple[Callable[[], onnx.ModelProto] | None, str, str]] = {
         ),
         spec_text(shape="[2, 4]"),
         f"{FILE}node 'y' (GroupNormalization) of 'model.onnx': 2 channels do not make 3 groups"
-        f"{SHAPES.replace('4', '2, 4')}",
+        f"{SHAPES.replace('h, 4', 'h, 2, 4')}",
     ),
     "a scale that is not whole": (
         lambda: model_of([node("Resize", "x _ s")], inputs={"x": ("N", 2, 4)}, tensors={"s": np.float32([1, 1, 1.5])}),
         spec_text(shape="[2, 4]"),
         f"{FILE}node 'y' (Resize) of 'model.onnx': only the repetition of elements, by whole numbers, of axes after "
-        f"the second is supported{SHAPES.replace('4', '2, 4')}",
+        f"the second is supported{SHAPES.replace('h, 4', 'h, 2, 4')}",
     ),
     "dropout that acts": (
         lambda: trained("Dropout"),
