@@ -17,7 +17,7 @@ lint: ## style, types and import boundaries, after `make test`
 wheel: ## build the wheel and run the main job from it, after `make test`
 	sh .ci/wheel
 
-docs: ## write docs/language.md from the registries, after `make test`
+docs: ## write docs/language.md and docs/operators.md from the registries, after `make test`
 	sh .ci/docs
 
 clean: ## remove what the targets made

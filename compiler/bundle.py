@@ -287,6 +287,7 @@ def _manifest(spec: Spec, target: Target, built: Graphs, choices: Choices) -> di
         ],
         "forms": {subject: form for subject, form in choices.answers.items() if subject in choices.questions},
         **({"training_api": _api_entry(built.api_optimizer)} if built.api_optimizer else {}),
+        "files": [{"path": path, "sha256": model.sha256} for path, model in sorted(built.variables.foreign.items())],
     }
 
 

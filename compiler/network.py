@@ -5,10 +5,12 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import MappingProxyType
 
 from . import random
 from .errors import BuildError, Diagnostic, SpecError
+from .foreign import ForeignModel
 from .initializers import Initializer, Ones, Tied, Zeros
 from .ir import DType, Shape, Value, graph_input, is_static, reachable, scope, shape_text, symbol
 from .layers import Layer, Shared
@@ -81,6 +83,7 @@ class _Context:
     fittings: dict[str, Fitting]
     vocabularies: Mapping[str, Sequence[str]]
     carrying: Carrying
+    base: Path | None
     cell: Callable[[LayerEntry, Value, Sequence[Value]], tuple[Sequence[Value], Value]]
 
     def run_cell(self, step: Value, states: Sequence[Value]) -> tuple[Sequence[Value], Value]:
@@ -100,6 +103,7 @@ class _Context:
         fan_out: int = 1,
         regularized: bool = False,
         dtype: DType = DType.float32,
+        trainable: bool = True,
     ) -> Value:
         full = f"{self.entry.name}/{name}"
         if isinstance(initializer, Tied):
@@ -111,6 +115,7 @@ class _Context:
                 "parameter",
                 initializer,
                 dtype=dtype,
+                trainable=trainable,
                 regularized=regularized,
                 fan_in=fan_in,
                 fan_out=fan_out,
@@ -186,6 +191,16 @@ class _Context:
             value = reshape(op.Concat(value, rest, axis=0), given.shape)
         if given is not None:
             self.carrying.following[name] = value
+
+    def foreign(self, file: str) -> ForeignModel:
+        known = self.variables.foreign
+        if file not in known:
+            from .emit import read_model
+
+            if self.base is None:
+                raise BuildError(f"'{file}' cannot be found: this spec is not in a file", path=("file",))
+            known[file] = read_model(self.base / file, file)
+        return known[file]
 
     def random_key(self, purpose: str = "") -> Value:
         assert self.random_counter is not None  # layers ask only while training
@@ -351,6 +366,7 @@ class _Builder:
             self.forward.fittings,
             self.vocabularies,
             self.carrying,
+            self.spec.base,
             self.cell,
         )
 

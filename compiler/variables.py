@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from .errors import BuildError
+from .foreign import ForeignModel
 from .initializers import Tied
 from .ir import Value, graph_input, shape_text
 from .ops import op
@@ -26,6 +27,8 @@ class Variables:
 
     declared: dict[str, State] = field(default_factory=dict)
     values: dict[str, Value] = field(default_factory=dict)
+    foreign: dict[str, ForeignModel] = field(default_factory=dict)
+    """The ONNX files that layers read, by their paths in the spec: what the state's first values come from."""
 
     def declare(self, state: State) -> Value:
         """The value of a state tensor; declaring it again must say the same.

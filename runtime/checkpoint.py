@@ -117,6 +117,21 @@ def check_fits(path: Path, checkpoint: Checkpoint, manifest: Manifest) -> None:
         )
 
 
+def check_files(run: Path, known: Manifest, manifest: Manifest) -> None:
+    """Refuse to go on with a network that layers made of other files than when the run was started.
+
+    Raises:
+        UserError: a file of the spec has changed.
+    """
+    before = {file.path: file.sha256 for file in known.files}
+    for file in manifest.files:
+        if before.get(file.path, file.sha256) != file.sha256:
+            raise UserError(
+                f"{run}: the run was started with another '{file.path}' than the one there is now",
+                "put that file back, or train into another folder",
+            )
+
+
 def check_vocabularies(run: Path, known: Manifest, manifest: Manifest) -> None:
     """Refuse to go on with weights that are for other words, where the training texts have changed meanwhile.
 

@@ -167,6 +167,14 @@ class TrainingApi:
 
 
 @dataclass(frozen=True)
+class SourceFile:
+    """A file that layers of the spec were made of, by its path in the spec."""
+
+    path: str
+    sha256: str
+
+
+@dataclass(frozen=True)
 class Manifest:
     """All of `manifest.json`. `data` is kept as JSON: only the data sources know its form."""
 
@@ -188,6 +196,7 @@ class Manifest:
     forms: dict[str, str] = field(default_factory=dict)
     vocabularies: tuple[Vocabulary, ...] = ()
     training_api: TrainingApi | None = None
+    files: tuple[SourceFile, ...] = ()
 
     @property
     def step(self) -> GraphEntry:

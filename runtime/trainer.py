@@ -14,7 +14,15 @@ import numpy as np
 from .backend import Backend, open_backend
 from .bundle import Bundle, load_bundle
 from .callbacks import Callback, EpochDone, RunStarted, StepDone
-from .checkpoint import Checkpoint, Position, check_fits, check_vocabularies, load_checkpoint, save_checkpoint
+from .checkpoint import (
+    Checkpoint,
+    Position,
+    check_files,
+    check_fits,
+    check_vocabularies,
+    load_checkpoint,
+    save_checkpoint,
+)
 from .data.batches import Batches
 from .data.columns import Columns
 from .data.plan import Partitions
@@ -143,9 +151,12 @@ def _require_kernels(bundle: Bundle, plan: TrainingPlan, device: Device) -> None
 def _checkpoint_to_resume(folder: RunFolder, bundle: Bundle, seed: int | None) -> Checkpoint:
     checkpoint = load_checkpoint(folder.last)
     _check_backend(folder, bundle)
+    known = load_bundle(folder.bundle).manifest if (folder.bundle / "manifest.json").is_file() else None
+    if known is not None:
+        check_files(folder.folder, known, bundle.manifest)
     check_fits(folder.last, checkpoint, bundle.manifest)
-    if (folder.bundle / "manifest.json").is_file():
-        check_vocabularies(folder.folder, load_bundle(folder.bundle).manifest, bundle.manifest)
+    if known is not None:
+        check_vocabularies(folder.folder, known, bundle.manifest)
     position = checkpoint.position
     if seed is not None and seed != position.seed:
         raise UserError(

@@ -1,4 +1,4 @@
-"""`python -m netwright.cli.reference FILE` writes docs/language.md; `make docs` calls it."""
+"""`python -m netwright.cli.reference FOLDER` writes the generated pages into docs/; `make docs` calls it."""
 
 from __future__ import annotations
 
@@ -7,5 +7,8 @@ from pathlib import Path
 
 from . import reference
 from .markdown import language_page
+from .operators import operators_page
 
-Path(sys.argv[1]).write_text(language_page(reference()), encoding="utf-8")
+folder = Path(sys.argv[1])
+(folder / "language.md").write_text(language_page(reference()), encoding="utf-8")
+(folder / "operators.md").write_text(operators_page(), encoding="utf-8")

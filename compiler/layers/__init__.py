@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .lstm import Lstm
     from .merge import Add, Concat, Multiply
     from .normalization import GroupNorm, InstanceNorm, LocalResponseNorm, RMSNorm
+    from .onnx_file import Onnx
     from .pooling import AveragePool, GlobalAveragePool, GlobalMaxPool, MaxPool
     from .preprocessing import Cast, MinMax, Normalize, OneHot, Rescale
     from .reshape import Reshape
@@ -66,6 +67,7 @@ __all__ = [
     "Multiply",
     "Normalize",
     "OneHot",
+    "Onnx",
     "Parameter",
     "PixelShuffle",
     "RMSNorm",
@@ -134,6 +136,7 @@ _KINDS: Final = {
     "multiply": "merge.Multiply",
     "normalize": "preprocessing.Normalize",
     "one_hot": "preprocessing.OneHot",
+    "onnx": "onnx_file.Onnx",
     "parameter": "sources.Parameter",
     "pixel_shuffle": "upsampling.PixelShuffle",
     "reflect_pad": "borders.ReflectPad",

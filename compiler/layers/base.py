@@ -5,12 +5,15 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar
 
 from netwright.schema import Described, Registry
 
 from ..initializers.base import Initializer
 from ..ir import DType, Value
+
+if TYPE_CHECKING:
+    from ..foreign.model import ForeignModel
 
 Statistic = Literal["mean", "root_mean", "minimum", "maximum"]
 """What can be fitted: Σx/n, √(Σx/n), min x, max x."""
@@ -35,8 +38,12 @@ class LayerContext(Protocol):
         fan_out: int = 1,
         regularized: bool = False,
         dtype: DType = DType.float32,
+        trainable: bool = True,
     ) -> Value:
-        """A trainable tensor, called `<layer>/<name>`. Asking again for the same name gives the same value."""
+        """A tensor that training changes, unless it is not `trainable`, called `<layer>/<name>`.
+
+        Asking again for the same name gives the same value.
+        """
 
     def statistic(self, name: str, shape: tuple[int, ...], initializer: Initializer) -> Value:
         """A tensor that training updates without a gradient, such as a running mean."""
@@ -62,6 +69,12 @@ class LayerContext(Protocol):
 
     def run_cell(self, step: Value, states: Sequence[Value]) -> tuple[Sequence[Value], Value]:
         """One step of the cell that the spec's author wrote: the next states and the output."""
+
+    def foreign(self, file: str) -> ForeignModel:
+        """The ONNX model in a file, by its path from the folder of the spec; it is read once.
+
+        Raises BuildError when it cannot be read.
+        """
 
     def random_key(self, purpose: str = "") -> Value:
         """The random generator's scalar key for this layer, step and purpose. Only while training."""

@@ -93,6 +93,8 @@ class Spec:
     """Of the canonical JSON of `tree`: comments, order of keys and formatting do not matter."""
     tree: Mapping[str, Any] = field(repr=False, compare=False)
     positions: Positions = field(repr=False, compare=False)
+    base: FilePath | None = field(default=None, repr=False, compare=False)
+    """The folder that paths of files which layers read start from; None for a spec in no folder."""
 
     @property
     def layers(self) -> tuple[LayerEntry, ...]:
@@ -144,7 +146,7 @@ def load_text(
     overrides: Sequence[str] = (),
     families: Families | None = None,
 ) -> Spec:
-    """`load` for text at hand; `file` is what diagnostics call it, `base` the folder that `include` starts from."""
+    """`load` for text at hand; `file` is what diagnostics call it, `base` the folder that paths in it start from."""
     root, found = read_text(text, file)
     return _resolve(root, found, file, base, data_schema, overrides, families)
 
@@ -164,10 +166,10 @@ def _resolve(
     root = apply_overrides(root, overrides)
     if not found:
         try:  # quick, as it imports and describes the few kinds that the spec names; a message may need the others
-            return _check(root, [], file, data_schema, families, set(_words(root)))
+            return _check(root, [], file, base, data_schema, families, set(_words(root)))
         except SpecError:
             pass
-    return _check(root, found, file, data_schema, families, None)
+    return _check(root, found, file, base, data_schema, families, None)
 
 
 def _words(node: Node) -> Iterator[str]:
@@ -187,6 +189,7 @@ def _check(
     root: Node,
     found: list[Diagnostic],
     file: str,
+    base: FilePath | None,
     data_schema: DataSchema | None,
     families: Families,
     named: Collection[str] | None,
@@ -206,19 +209,27 @@ def _check(
         found += check_semantics(expansion, families, broken)
     if found:
         raise SpecError(dict.fromkeys(found))
-    return _Builder(root.plain(), expansion, families, file).spec()
+    return _Builder(root.plain(), expansion, families, file, base).spec()
 
 
 class _Builder:
     """Builds a spec from an expansion that the checks found valid; what kinds themselves refuse is collected."""
 
-    def __init__(self, written: dict[str, Any], expansion: Expansion, families: Families, file: str) -> None:
+    def __init__(
+        self,
+        written: dict[str, Any],
+        expansion: Expansion,
+        families: Families,
+        file: str,
+        base: FilePath | None,
+    ) -> None:
         self._written = written
         self._expansion = expansion
         self._tree: dict[str, Any] = expansion.root.plain()
         self._positions = Positions(expansion.root)
         self._families = families
         self._file = file
+        self._base = base
         self._refused: list[Diagnostic] = []
 
     def spec(self) -> Spec:
@@ -243,6 +254,7 @@ class _Builder:
             sha256=_sha256(self._written),
             tree=self._written,
             positions=self._positions,
+            base=self._base,
         )
 
     def _origin(self, path: Path) -> Origin:

@@ -75,6 +75,7 @@ VISION = "tests/parity/test_vision_parity.py"
 ELSEWHERE = {
     "shared": "tests/network/test_parameters.py",  # the network builds it, as the layer it names
     **dict.fromkeys(["gru", "lstm", "rnn"], "tests/parity/test_recurrent_parity.py"),
+    "onnx": "tests/foreign/test_fine_tuning.py",  # its parameters are those of a file
     "bag_of_words": "tests/network/test_bag_of_words.py",  # PyTorch takes no text
     **dict.fromkeys(
         ["average_pool", "batch_norm", "conv", "conv_transpose", "crop", "depthwise_conv", "expand_dims"], VISION

@@ -7,10 +7,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from netwright.compiler import random
+from netwright.compiler.emit import read_model
+from netwright.compiler.foreign import ForeignModel
 from netwright.compiler.initializers import Initializer
 from netwright.compiler.ir import Array, DType, Value, constant, graph_input
 from netwright.compiler.layers.base import Statistic
 from netwright.compiler.network import Fitting
+
+from support.examples import INCLUDED
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,7 @@ class RecordingContext:
         fan_out: int = 1,
         regularized: bool = False,
         dtype: DType = DType.float32,
+        trainable: bool = True,
     ) -> Value:
         self.asked[name] = Asked(shape, initializer, fan_in, fan_out, regularized)
         return self.values.setdefault(name, graph_input(name, dtype, shape))
@@ -70,6 +75,9 @@ class RecordingContext:
 
     def run_cell(self, step: Value, states: Sequence[Value]) -> tuple[Sequence[Value], Value]:
         raise AssertionError("a cell belongs to a network")
+
+    def foreign(self, file: str) -> ForeignModel:
+        return read_model(INCLUDED / file, file)
 
     def random_key(self, purpose: str = "") -> Value:
         assert self.training, "layers ask for random numbers only while training"

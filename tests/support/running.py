@@ -14,6 +14,14 @@ from netwright.compiler.passes import optimize
 BATCH = symbol("batch")
 
 
+def silent_options() -> onnxruntime.SessionOptions:
+    """One thread, and only errors are logged."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 3
+    return options
+
+
 def batch_input(name: str, array: Array) -> Value:
     """An input like the array, with a symbolic first axis."""
     return graph_input(name, DType.of(array), (BATCH, *array.shape[1:]))
@@ -32,11 +40,8 @@ class Program:
         graph = Graph("test", tuple(inputs), {f"y{i}": value for i, value in enumerate(outputs)})
         self.graph = optimize(graph) if optimized else graph
         self._names = [value.name for value in inputs]
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.log_severity_level = 3
         model = emit(self.graph).SerializeToString()
-        self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        self._session = onnxruntime.InferenceSession(model, silent_options(), providers=["CPUExecutionProvider"])
 
     def __call__(self, *arrays: Any) -> list[Array]:
         feeds = {name: np.asarray(array) for name, array in zip(self._names, arrays, strict=True)}

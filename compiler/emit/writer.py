@@ -1,4 +1,4 @@
-"""IR graphs to ONNX models. The only module of the compiler that imports `onnx`."""
+"""IR graphs to ONNX models."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from .errors import InternalError
-from .ir import OPSET, DType, Graph, Node, SymbolicDim, Value, find
-from .ir.names import assign_names, unique_names
-from .ir.value import Array, Attribute
+from ..errors import InternalError
+from ..ir import OPSET, DType, Graph, Node, SymbolicDim, Value, find
+from ..ir.names import assign_names, unique_names
+from ..ir.value import Array, Attribute
 
 IR_VERSION: Final = 10  # the ONNX IR version of opset 21
 CONTRIB: Final = "com.microsoft"
