@@ -16,7 +16,7 @@ from netwright.compiler.capture import capture_obstacles
 from netwright.compiler.emit import emit
 from netwright.compiler.ir import DType, Graph, constant, graph_input, op, symbol
 from netwright.compiler.ops.cast import cast
-from netwright.compiler.ops.scan import scan
+from netwright.compiler.ops.loops import scan
 from netwright.runtime.data import source_schema
 from onnx import TensorProto, helper
 from standins import needed_functions

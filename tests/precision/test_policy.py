@@ -10,7 +10,7 @@ from netwright.compiler import Bundle, compile_spec, load_spec_text
 from netwright.compiler.ir import DType, Graph, Node, Value, constant, graph_input, op, reachable, symbol
 from netwright.compiler.ir.verify import verify
 from netwright.compiler.ops.cast import cast
-from netwright.compiler.ops.scan import scan
+from netwright.compiler.ops.loops import scan
 from netwright.compiler.passes import optimize
 from netwright.compiler.precision import in_half, supported
 from support.half import HALVES, half_bundle
