@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from typing import Final
 
-from ..ir import Value, op, product
+from ..ir import Shape, Value, op, product
 from .conv_problem import ConvGradient, Form, solve, turned
 from .shapes import reshape
 from .slicing import take
@@ -110,16 +110,24 @@ def by_shifts(p: ConvGradient) -> Value:
     across = [*(still for _ in outer), inner]
     against = [*(turned(window) for window in outer), still]
     grid = (*p.x.shape[2:-1], p.counts[-1])
-    x = op.Transpose(padded(p.x, across), perm=(1, 0, *p.spatial))
-    dy = op.Transpose(padded(p.dy, against), perm=(1, 0, *p.spatial))
-    columns = [element(x, across, offset, grid) for offset in offsets(across)]
-    rows = [element(dy, against, offset, grid) for offset in reversed(list(offsets(against)))]
+    columns = _moved(op.Transpose(p.x, perm=(1, 0, *p.spatial)), across, grid)
+    rows = _moved(op.Transpose(p.dy, perm=(1, 0, *p.spatial)), against, grid)[::-1]
     left, right = (op.Flatten(op.Concat(*parts, axis=0), axis=1) for parts in (rows, columns))
     result = op.Gemm(left, right, transB=1)
     filters, channels, *kernel = p.weight.shape
     apart = reshape(result, (*kernel[:-1], filters, kernel[-1], channels))
     last = apart.rank - 1
     return op.Transpose(apart, perm=(last - 2, last, *range(last - 2), last - 1))
+
+
+def _moved(value: Value, windows: Sequence[Window], grid: Shape) -> list[Value]:
+    """A copy of the value on the grid for each element of the window; where nothing moves, the value itself."""
+    wide = padded(value, windows)
+    copies = []
+    for offset in offsets(windows):
+        stays = all(at * window.dilation == window.before for at, window in zip(offset, windows, strict=True))
+        copies.append(value if stays and value.shape[2:] == grid else element(wide, windows, offset, grid))
+    return copies
 
 
 def by_patches_of_groups(p: ConvGradient) -> Value:
