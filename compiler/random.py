@@ -22,18 +22,23 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Callable
+from functools import lru_cache
 from itertools import groupby
 from typing import Final, TypeAlias
 
 import numpy as np
 
 from .errors import BuildError, InternalError
-from .ir import Dim, DType, Shape, Value, product, shape_text
+from .ir import Array, Dim, DType, Graph, Shape, Value, product, shape_text
+from .ir.evaluate import evaluate
 from .ops import constant, op
 
 Extent: TypeAlias = "tuple[int, ...] | Value"
 """How large a random tensor is: a shape, or a value whose shape (it may be symbolic) is taken."""
 
+_LARGEST_CONSTANT: Final = 4096
+"""Numbers of a table that a model holds; it computes larger ones."""
 _BELOW_ONE: Final = 1 - 2.0**-24  # the largest float32 below 1
 _ERF_BOUND: Final = math.erf(math.sqrt(2))  # 2·Φ(2) − 1
 
@@ -49,11 +54,15 @@ def start(seed: Value) -> Value:
 def key(counter: Value, stream: int) -> Value:
     """The key (uint64 scalar, odd) of a stream at a counter (int64 scalar: a seed, or the random counter of a step).
 
-    `stream` is any integer, a hash of the layer's name; the work that depends on the counter alone is shared by all
-    streams of a graph once common subexpressions are merged.
+    `stream` is any integer, a hash of the layer's name.
     """
+    return keys(counter)(stream)
+
+
+def keys(counter: Value) -> Callable[[int], Value]:
+    """`key` for many streams of one counter, which is hashed once."""
     hashed = _squares(_unsigned(counter), _odd("key")) * 2 + 1
-    return hashed * _constant(_odd(f"stream {stream}"))
+    return lambda stream: hashed * _constant(_odd(f"stream {stream}"))
 
 
 def bits(key: Value, extent: Extent) -> Value:
@@ -171,9 +180,20 @@ def _swap_halves(x: Value) -> Value:
 
 
 def _table(axis: int, length: int | Value) -> Value:
-    """The factors of one axis: odd uint64 numbers, the same for every tensor."""
-    start, step = constant(np.int64(0)), constant(np.int64(1))
-    indices = op.Range(start, constant(np.int64(length)) if isinstance(length, int) else length, step)
+    """The factors of one axis: odd uint64 numbers, the same for every tensor. Small tables are constants at once."""
+    if isinstance(length, int) and length <= _LARGEST_CONSTANT:
+        return constant(_numbers(axis, length))
+    return _computed_table(axis, constant(np.int64(length)) if isinstance(length, int) else length)
+
+
+@lru_cache(maxsize=1024)
+def _numbers(axis: int, length: int) -> Array:
+    table = _computed_table(axis, constant(np.int64(length)))
+    return evaluate(Graph("table", (), {"table": table}), {})["table"]
+
+
+def _computed_table(axis: int, length: Value) -> Value:
+    indices = op.Range(constant(np.int64(0)), length, constant(np.int64(1)))
     return _squares(_unsigned(indices), _odd(f"axis {axis}")) * 2 + 1
 
 

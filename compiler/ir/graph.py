@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from .value import Node, Value
 
@@ -24,6 +25,11 @@ class Graph:
 
     def nodes(self) -> list[Node]:
         """The nodes the outputs depend on, inputs before users."""
+        return self._reachable
+
+    @cached_property
+    def _reachable(self) -> list[Node]:
+        """Found once: a graph never changes, and every pass asks."""
         return reachable(self.outputs.values())
 
 

@@ -229,7 +229,7 @@ def apply_record(
     while inputs and inputs[-1] is None:
         inputs = inputs[:-1]
     types = operator.infer(Call(operator.name, inputs, {**dict.fromkeys(operator.attributes), **given}))
-    return Node(operator.name, operator.domain, inputs, given, tuple(types)).outputs
+    return Node(operator.name, operator.domain, inputs, given, tuple(types), inferred=True).outputs
 
 
 def _canonical(value: Any) -> Any:

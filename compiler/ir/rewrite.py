@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from .graph import Graph
 from .operator import apply_record, find
@@ -19,42 +20,68 @@ def rewrite(graph: Graph, replace: Replace) -> tuple[Graph, bool]:
     """
     mapped: dict[Value, Value] = {}
     changed = False
-    for node in graph.nodes():
-        inputs = tuple(None if value is None else mapped.get(value, value) for value in node.inputs)
-        token = _scope.set(Scope(node.scope, node.origin))  # replacements keep the place of what they replace
-        try:
+    with _restored_scope():
+        for node in graph.nodes():
+            inputs = tuple(None if value is None else mapped.get(value, value) for value in node.inputs)
+            _stand_at(node)
             new = replace(node, inputs)
             if new is not None:
                 changed = True
             elif inputs != node.inputs:
                 new = rebuild(node, inputs)
-        finally:
-            _scope.reset(token)
-        if new is not None:
-            mapped.update(zip(node.outputs, new, strict=True))
+            if new is not None:
+                mapped.update(zip(node.outputs, new, strict=True))
+    if not changed:
+        return graph, False
     outputs = {name: mapped.get(value, value) for name, value in graph.outputs.items()}
-    return Graph(graph.name, graph.inputs, outputs, graph.metadata), changed
+    return Graph(graph.name, graph.inputs, outputs, graph.metadata), True
 
 
 def substitute(values: Sequence[Value], replacements: Mapping[Value, Value]) -> list[Value]:
     """The same computation of `values` over other inputs."""
     mapped = dict(replacements)
     graph = Graph("substitute", (), {str(i): value for i, value in enumerate(values)})
-    for node in graph.nodes():
-        if any(output in mapped for output in node.outputs):
-            continue
-        inputs = tuple(None if value is None else mapped.get(value, value) for value in node.inputs)
-        if inputs != node.inputs:
-            token = _scope.set(Scope(node.scope, node.origin))
-            try:
+    with _restored_scope():
+        for node in graph.nodes():
+            if any(output in mapped for output in node.outputs):
+                continue
+            inputs = tuple(None if value is None else mapped.get(value, value) for value in node.inputs)
+            if inputs != node.inputs:
+                _stand_at(node)
                 mapped.update(zip(node.outputs, rebuild(node, inputs), strict=True))
-            finally:
-                _scope.reset(token)
     return [mapped.get(value, value) for value in values]
 
 
+@contextlib.contextmanager
+def _restored_scope() -> Iterator[None]:
+    token = _scope.set(_scope.get())
+    try:
+        yield
+    finally:
+        _scope.reset(token)
+
+
+def _stand_at(node: Node) -> None:
+    """Let new nodes have the place of this one, which they replace. Most nodes stand where the one before does."""
+    current = _scope.get()
+    if node.scope != current.name or node.origin is not current.origin:
+        _scope.set(Scope(node.scope, node.origin))
+
+
 def rebuild(node: Node, inputs: tuple[Value | None, ...]) -> tuple[Value, ...]:
-    """The same operator over other inputs, its type inferred again."""
+    """The same operator over other inputs, its type inferred again unless that could not change it."""
     if node.op_type == "Constant":
         return node.outputs
+    if all(map(_infers_alike, node.inputs, inputs)):
+        types = tuple(output.type for output in node.outputs)
+        return Node(node.op_type, node.domain, inputs, node.attributes, types).outputs
     return apply_record(find(node.op_type, node.domain), inputs, node.attributes)
+
+
+def _infers_alike(old: Value | None, new: Value | None) -> bool:
+    """Whether no operator's inference can tell the two apart: it reads types, and the values of constants and sizes."""
+    if old is new:
+        return True
+    if old is None or new is None or old.type != new.type or not new.dtype.is_float:
+        return False
+    return old.constant is None and new.constant is None

@@ -143,9 +143,24 @@ class Value:
 
 
 class Node:
-    """One application of an operator. `attributes` holds every attribute, defaults filled in."""
+    """One application of an operator. `attributes` holds every attribute, defaults filled in.
 
-    __slots__ = ("attributes", "domain", "inputs", "op_type", "origin", "outputs", "scope", "serial")
+    given_inputs: the inputs without the optional ones that are left out.
+    inferred: whether the operator's own inference made its types, so that nobody need infer them again.
+    """
+
+    __slots__ = (
+        "attributes",
+        "domain",
+        "given_inputs",
+        "inferred",
+        "inputs",
+        "op_type",
+        "origin",
+        "outputs",
+        "scope",
+        "serial",
+    )
 
     def __init__(
         self,
@@ -155,22 +170,21 @@ class Node:
         attributes: Mapping[str, Attribute],
         output_types: tuple[TensorType, ...],
         name: str | None = None,
+        *,
+        inferred: bool = False,
     ) -> None:
         where = _scope.get()
         self.op_type = op_type
         self.domain = domain
         self.inputs = inputs
+        self.given_inputs = tuple(value for value in inputs if value is not None)
         self.attributes = dict(attributes)
+        self.inferred = inferred
         self.scope = where.name
         self.origin = where.origin
         self.serial = next(_serials)
         stem = name or (f"{where.name}/{op_type}" if where.name else op_type)
         self.outputs = tuple(Value(type_, stem, self, index) for index, type_ in enumerate(output_types))
-
-    @property
-    def given_inputs(self) -> tuple[Value, ...]:
-        """The inputs without the optional ones that are left out."""
-        return tuple(value for value in self.inputs if value is not None)
 
     def attribute(self, name: str) -> Any:
         return self.attributes[name]

@@ -77,6 +77,8 @@ def _node_problems(node: Node, checked: set[Node]) -> Iterator[str]:
         if isinstance(attribute, Graph):
             for problem in _problems(attribute, checked):
                 yield f"in {name} of {node.outputs[0]!r}: {problem}"
+    if node.inferred:
+        return
     try:
         inferred = _inferred(node)
     except (BuildError, InternalError) as error:

@@ -45,19 +45,22 @@ PASSES_OF: Final[dict[str, tuple[Pass, ...]]] = {
 _MOST_ROUNDS: Final = 50
 
 
-def optimize(graph: Graph, passes: Sequence[Pass] = PASSES) -> Graph:
-    """Apply the passes until nothing changes; the graph is verified before the first and after each change."""
-    checked: set[Node] = set()
+def optimize(graph: Graph, passes: Sequence[Pass] = PASSES, checked: set[Node] | None = None) -> Graph:
+    """Apply the passes until nothing changes; the graph is verified before the first and after each change.
+
+    `checked` are the nodes that were verified already, which graphs over the same nodes share.
+    """
+    checked = set() if checked is None else checked
     verify(graph, checked=checked)
+    settled = 0  # passes in a row that found nothing to change
     for _ in range(_MOST_ROUNDS):
-        changes = []
         for one in passes:
             graph, changed = one(graph)
+            settled = 0 if changed else settled + 1
             if changed:
                 verify(graph, one.__name__, checked)
-            changes.append(changed)
-        if not any(changes):
-            return graph
+            if settled == len(passes):
+                return graph
     raise InternalError(f"the passes did not settle on graph '{graph.name}' in {_MOST_ROUNDS} rounds")
 
 
