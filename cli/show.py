@@ -80,6 +80,7 @@ def _summary(bundle: Bundle) -> dict[str, object]:
     return {
         "name": bundle.spec.name,
         "parameters": bundle.parameters,
+        "parameters_for_losses": bundle.parameters_for_losses,
         "layers": [
             {"name": row.name, "kind": row.kind, "shape": list(row.shape), "parameters": row.parameters}
             for row in bundle.layers
@@ -120,9 +121,15 @@ def _layer_table(bundle: Bundle) -> str:
     nodes = ", ".join(f"{name} {len(graph.nodes())}" for name, graph in bundle.graphs.items())
     return (
         f"{table(('name', 'kind', 'output shape', 'parameters'), [*inputs, *layers], right=(3,))}\n\n"
-        f"{bundle.parameters:,} trainable parameters\n"
+        f"{bundle.parameters:,} trainable parameters{_for_losses(bundle)}\n"
         f"nodes: {nodes}"
     )
+
+
+def _for_losses(bundle: Bundle) -> str:
+    """What auxiliary heads add; `inference.onnx` leaves it out."""
+    count = bundle.parameters_for_losses
+    return f", and {count:,} that losses alone read" if count else ""
 
 
 def _shape(shape: tuple[int | str, ...] | list[int | str]) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import hashlib
 import json
 import math
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -17,7 +19,7 @@ from netwright.formats.ort_checkpoint import CheckpointFormatError, TrainingChec
 
 from .capture import capture_obstacles
 from .errors import Diagnostic, Origin, SpecError
-from .ir import OPSET, Graph, Value
+from .ir import OPSET, Graph, Value, reachable
 from .ir.choices import Choices, Question, choosing
 from .ir.evaluate import evaluate
 from .ir.value import Array
@@ -87,8 +89,18 @@ class Bundle:
 
     @property
     def parameters(self) -> int:
-        """How many trainable numbers the network has."""
-        return sum(math.prod(s.shape) for s in self.built.variables.of_kind("parameter").values() if s.trainable)
+        """How many trainable numbers the outputs depend on, those of `inference.onnx`."""
+        read = {value for node in reachable(self.built.forward.outputs.values()) for value in node.given_inputs}
+        return sum(math.prod(s.shape) for s in self._trainable if self.built.variables.values[s.name] in read)
+
+    @property
+    def parameters_for_losses(self) -> int:
+        """How many trainable numbers losses alone depend on, such as those of auxiliary heads: no app gets them."""
+        return sum(math.prod(state.shape) for state in self._trainable) - self.parameters
+
+    @property
+    def _trainable(self) -> list[State]:
+        return [state for state in self.built.variables.of_kind("parameter").values() if state.trainable]
 
     @property
     def layers(self) -> list[LayerRow]:
@@ -100,8 +112,8 @@ class Bundle:
                 _dims(without_batch(self.built.forward.values[entry.name].shape)),
                 sum(
                     math.prod(state.shape)
-                    for state in self.built.variables.of_kind("parameter").values()
-                    if state.trainable and state.name.rpartition("/")[0] in _owners(entry)
+                    for state in self._trainable
+                    if state.name.rpartition("/")[0] in _owners(entry)
                 ),
             )
             for entry in self.spec.layers
@@ -215,13 +227,26 @@ def compile_spec(
     Raises SpecError.
     """
     api = target == "ort-training"
-    with choosing(forms) as choices:
+    with choosing(forms) as choices, _no_search_for_garbage():
         horizon = _horizon(spec.training, train_rows)
         built = build_graphs(spec, horizon, PASSES_OF[target], vocabularies, training_api=api)
     if not api:
         _check_recording(spec, built)
     manifest = _manifest(spec, target, built, choices) | {"vocabularies": _vocabulary_entries(vocabularies)}
     return Bundle(spec, target, built, manifest, choices.questions)
+
+
+@contextlib.contextmanager
+def _no_search_for_garbage() -> Iterator[None]:
+    """Values and nodes point at each other, and nearly all live: Python would go through them again and again, for a
+    third of the time that a deep network takes."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _check_recording(spec: Spec, built: Graphs) -> None:

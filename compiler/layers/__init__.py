@@ -8,6 +8,7 @@ from .base import Activation, Layer, LayerContext
 
 if TYPE_CHECKING:
     from . import activations
+    from .augmentation import Cutout, GaussianNoise, RandomCrop, RandomFlip
     from .axes import ExpandDims, Squeeze
     from .bag_of_words import BagOfWords
     from .batch_norm import BatchNorm
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from .merge import Add, Concat, Multiply
     from .normalization import GroupNorm, InstanceNorm, LocalResponseNorm, RMSNorm
     from .onnx_file import Onnx
-    from .pooling import AveragePool, GlobalAveragePool, GlobalMaxPool, MaxPool
+    from .pooling import AdaptiveAveragePool, AveragePool, GlobalAveragePool, GlobalMaxPool, MaxPool
     from .preprocessing import Cast, MinMax, Normalize, OneHot, Rescale
     from .reshape import Reshape
     from .resize import Resize
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Activation",
+    "AdaptiveAveragePool",
     "Add",
     "AveragePool",
     "BagOfWords",
@@ -45,6 +47,7 @@ __all__ = [
     "Conv",
     "ConvTranspose",
     "Crop",
+    "Cutout",
     "Dense",
     "DepthwiseConv",
     "Dropout",
@@ -52,6 +55,7 @@ __all__ = [
     "ExpandDims",
     "Expression",
     "Flatten",
+    "GaussianNoise",
     "GlobalAveragePool",
     "GlobalMaxPool",
     "GroupNorm",
@@ -71,6 +75,8 @@ __all__ = [
     "Parameter",
     "PixelShuffle",
     "RMSNorm",
+    "RandomCrop",
+    "RandomFlip",
     "ReflectPad",
     "Rescale",
     "Reshape",
@@ -106,6 +112,7 @@ _ACTIVATIONS: Final = {
 
 _KINDS: Final = {
     **_ACTIVATIONS,
+    "adaptive_average_pool": "pooling.AdaptiveAveragePool",
     "add": "merge.Add",
     "average_pool": "pooling.AveragePool",
     "bag_of_words": "bag_of_words.BagOfWords",
@@ -116,6 +123,7 @@ _KINDS: Final = {
     "conv": "conv.Conv",
     "conv_transpose": "conv.ConvTranspose",
     "crop": "borders.Crop",
+    "cutout": "augmentation.Cutout",
     "dense": "dense.Dense",
     "depthwise_conv": "conv.DepthwiseConv",
     "dropout": "dropout.Dropout",
@@ -123,6 +131,7 @@ _KINDS: Final = {
     "expand_dims": "axes.ExpandDims",
     "expression": "expression.Expression",
     "flatten": "flatten.Flatten",
+    "gaussian_noise": "augmentation.GaussianNoise",
     "global_average_pool": "pooling.GlobalAveragePool",
     "global_max_pool": "pooling.GlobalMaxPool",
     "group_norm": "normalization.GroupNorm",
@@ -139,6 +148,8 @@ _KINDS: Final = {
     "onnx": "onnx_file.Onnx",
     "parameter": "sources.Parameter",
     "pixel_shuffle": "upsampling.PixelShuffle",
+    "random_crop": "augmentation.RandomCrop",
+    "random_flip": "augmentation.RandomFlip",
     "reflect_pad": "borders.ReflectPad",
     "rescale": "preprocessing.Rescale",
     "reshape": "reshape.Reshape",

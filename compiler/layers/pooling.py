@@ -6,15 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+import numpy as np
 from netwright.schema import spec_field
 
-from ..ir import Value
+from ..ir import Array, Value
 from ..ops import op
 from ..ops.pooling_gradients import max_pool
 from ..ops.shapes import reshape
 from ..ops.windows import Window, attributes_of, known, padded
 from .base import Layer, LayerContext
-from .window_fields import AMOUNTS, DILATION, KERNEL_SIZE, Padding, Sizes, spatial_rank, windows
+from .checks import static_sizes
+from .resize import resampled
+from .window_fields import AMOUNTS, DILATION, KERNEL_SIZE, Padding, Sizes, an_axis_each, spatial_rank, windows
 
 STRIDE = "Distance between neighbouring windows; the kernel size unless given. One number, or one for each axis."
 PADDING = (
@@ -93,6 +96,45 @@ network:
         return op.AveragePool(
             x, kernel_shape=_kernel(layout), count_include_pad=int(self.count_include_pad), **attributes
         )
+
+
+@Layer.registry.register("adaptive_average_pool")
+@dataclass(frozen=True, kw_only=True)
+class AdaptiveAveragePool(Layer):
+    """Images of a given size, whatever theirs is: (batch, channels, height, width) becomes (batch, channels, *size).
+
+    Position i of n is the mean of what lies from ⌊i·height/n⌋ to before ⌈(i+1)·height/n⌉, as in PyTorch; where the size
+    divides the height, that is `average_pool`. One, two or three axes may follow the channels.
+    """
+
+    example: ClassVar[str] = """
+inputs: {image: [3, 32, 32]}
+network:
+  - adaptive_average_pool: 6
+  - flatten
+  - dense: 1
+"""
+    shorthand: ClassVar[str | None] = "size"
+    size: Sizes = spec_field("Size of the output. One number, or one for each axis.", minimum=1)
+
+    def build(self, context: LayerContext, *inputs: Value) -> Value:
+        del context
+        (x,) = inputs
+        wanted = an_axis_each(self.size, x, "size")
+        sizes = static_sizes(x.shape[2:], x, "an output of fixed size")
+        if all(length % size == 0 for length, size in zip(sizes, wanted, strict=True)):
+            kernel = tuple(length // size for length, size in zip(sizes, wanted, strict=True))
+            return x if sizes == wanted else op.AveragePool(x, kernel_shape=kernel, strides=kernel)
+        pairs = zip(sizes, wanted, strict=True)
+        return resampled(x, [None if length == size else _means(length, size) for length, size in pairs])
+
+
+def _means(length: int, size: int) -> Array:
+    """The matrix [size, length] whose rows average."""
+    place, row = np.arange(length), np.arange(size)[:, None]
+    inside = (place >= row * length // size) & (place < -(-(row + 1) * length // size))
+    matrix: Array = (inside / inside.sum(axis=1, keepdims=True)).astype(np.float32)
+    return matrix
 
 
 def _without_axes(y: Value, keepdims: bool) -> Value:

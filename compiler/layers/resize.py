@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final, Literal
 
@@ -59,7 +60,7 @@ network:
 
 def _nearest(length: int, size: int) -> Array:
     """The pixel whose area holds the centre of each new pixel. Raises BuildError for more pixels than an image has."""
-    _require_sensible(length, size)
+    require_sensible(length, size)
     return np.floor((np.arange(size) + 0.5) * length / size).astype(np.int64)
 
 
@@ -68,7 +69,7 @@ def interpolation_matrix(length: int, size: int) -> Array:
 
     Raises BuildError for a matrix larger than any image makes.
     """
-    _require_sensible(length, size)
+    require_sensible(length, size)
     centre = np.clip((np.arange(size) + 0.5) * length / size - 0.5, 0, length - 1)
     low = np.floor(centre).astype(np.int64)
     matrix = np.zeros((size, length), np.float32)
@@ -78,10 +79,26 @@ def interpolation_matrix(length: int, size: int) -> Array:
     return matrix
 
 
-def _require_sensible(length: int, size: int) -> None:
+def require_sensible(length: int, size: int) -> None:
+    """Raises BuildError for a matrix larger than any image makes."""
     if length * size > LARGEST_MATRIX:
         raise BuildError(
             f"from {length:,} to {size:,} pixels takes a matrix of {length * size:,} numbers; "
             f"the most is {LARGEST_MATRIX:,}",
             "choose a smaller size",
         )
+
+
+def resampled(x: Value, matrices: Sequence[Array | None]) -> Value:
+    """Each axis after the channels times its matrix [new size, size], or as it is; that axis is moved to the end."""
+    for axis, matrix in enumerate(matrices, start=2):
+        if matrix is None:
+            continue
+        if axis == x.rank - 2:
+            x = op.MatMul(constant(matrix), x)
+            continue
+        last = (*(other for other in range(x.rank) if other != axis), axis)
+        back = tuple(int(position) for position in np.argsort(last))
+        moved = op.MatMul(op.Transpose(x, perm=last), constant(np.ascontiguousarray(matrix.T)))
+        x = op.Transpose(moved, perm=back)
+    return x

@@ -5,17 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-import numpy as np
 from netwright.schema import spec_field
 
 from ..errors import BuildError
-from ..ir import Value, constant, is_static
+from ..ir import Value, is_static
 from ..ops import op
 from ..ops.resizing import repeated
 from ..ops.shapes import reshape
 from .base import Layer, LayerContext
 from .checks import static_sizes
-from .resize import interpolation_matrix
+from .resize import interpolation_matrix, resampled
 from .window_fields import Sizes, an_axis_each, spatial_rank
 
 
@@ -56,20 +55,9 @@ def _expanded(x: Value, scales: tuple[int, ...]) -> Value:
 
 
 def _interpolated(x: Value, scales: tuple[int, ...]) -> Value:
-    """A product with a fixed matrix for each axis, which is moved to the end for it."""
     sizes = static_sizes(x.shape[2:], x, "interpolation")
-    for axis, (size, scale) in enumerate(zip(sizes, scales, strict=True), start=2):
-        if scale == 1:
-            continue
-        matrix = interpolation_matrix(size, size * scale)
-        if axis == x.rank - 2:
-            x = op.MatMul(constant(matrix), x)
-            continue
-        last = (*(other for other in range(x.rank) if other != axis), axis)
-        back = tuple(int(position) for position in np.argsort(last))
-        moved = op.MatMul(op.Transpose(x, perm=last), constant(np.ascontiguousarray(matrix.T)))
-        x = op.Transpose(moved, perm=back)
-    return x
+    pairs = zip(sizes, scales, strict=True)
+    return resampled(x, [None if scale == 1 else interpolation_matrix(size, size * scale) for size, scale in pairs])
 
 
 @Layer.registry.register("pixel_shuffle")

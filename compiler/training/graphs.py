@@ -11,7 +11,7 @@ from types import MappingProxyType
 from .. import random
 from ..autodiff import gradients
 from ..errors import BuildError, Diagnostic, SpecError
-from ..ir import DType, Graph, Value, graph_input, reachable, scope
+from ..ir import DType, Graph, Node, Value, graph_input, reachable, scope
 from ..layers import Shared
 from ..layers.recurrence import Recurrence
 from ..network import Carrying, Forward, build_forward, stream
@@ -90,7 +90,7 @@ def build_graphs(
     """
     variables = Variables()
     forward = build_forward(spec, variables, vocabularies=vocabularies)
-    inference = Graph("inference", (*forward.features.values(), *variables.values.values()), forward.outputs)
+    inference = _inference(forward, variables)
     api_optimizer = None
     if spec.training is None:
         if training_api:
@@ -138,6 +138,14 @@ def _add_step_form(
     outputs = {**forward.outputs, **_next(carrying.following)}
     graphs["inference_step"] = Graph("inference_step", inputs, outputs)
     return carrying.given
+
+
+def _inference(forward: Forward, variables: Variables) -> Graph:
+    """Features -> outputs, over the state that they depend on: heads that losses alone read are left out."""
+    read = {value for node in reachable(forward.outputs.values()) for value in node.given_inputs}
+    read.update(forward.outputs.values())
+    state = (value for value in variables.values.values() if value in read)
+    return Graph("inference", (*forward.features.values(), *state), forward.outputs)
 
 
 def _training_graphs(
@@ -329,10 +337,11 @@ def require_trained(spec: Spec, training: TrainingSettings, variables: Variables
 
 def _optimized(spec: Spec, graphs: Mapping[str, Graph], passes: Sequence[Pass]) -> dict[str, Graph]:
     """Raises SpecError where numbers of the spec turn out not to fit once they are computed."""
+    checked: set[Node] = set()
     try:
-        optimized = {name: optimize(graph, passes) for name, graph in graphs.items()}
+        optimized = {name: optimize(graph, passes, checked) for name, graph in graphs.items()}
         return {
-            name: optimize(graph, (use_signed_integers,)) if name in API_GRAPHS else graph
+            name: optimize(graph, (use_signed_integers,), checked) if name in API_GRAPHS else graph
             for name, graph in optimized.items()
         }
     except BuildError as error:
@@ -376,6 +385,7 @@ def build_init(spec: Spec, variables: Variables, trail: Trail) -> Graph:
     Raises SpecError with every initializer that does not fit its tensor; `trail` says where that has its shape from.
     """
     seed = graph_input(SEED, DType.int64, ())
+    key_of = random.keys(seed)
     outputs: dict[str, Value] = {}
     problems: list[Diagnostic] = []
     for name, state in variables.declared.items():
@@ -384,7 +394,7 @@ def build_init(spec: Spec, variables: Variables, trail: Trail) -> Graph:
                 outputs[name] = random.start(seed)
                 continue
             try:
-                key = random.key(seed, stream(f"init:{name}"))
+                key = key_of(stream(f"init:{name}"))
                 value = state.initializer.build(key, state.shape, state.fan_in, state.fan_out)
             except BuildError as error:
                 problems.append(_misfit(spec, state, error, trail))

@@ -26,6 +26,29 @@ network:
 """
 
 
+HEAD = """
+netwright: 1
+inputs: {x: [3]}
+network:
+  - dense: {units: 5, name: hidden}
+  - dense: {units: 1, name: y}
+  - dense: {units: 2, from: hidden, name: head}
+outputs: {y: y}
+training:
+  loss:
+    - squared_error: {from: y}
+    - squared_error: {from: head, target: other}
+"""
+
+
+def test_show_counts_what_losses_alone_read_apart(cli: Cli, here: Path) -> None:
+    Path("head.yaml").write_text(HEAD, encoding="utf-8")
+    assert "\n26 trainable parameters, and 12 that losses alone read\n" in cli("show", "head.yaml").stdout
+    shown = json.loads(cli("show", "head.yaml", "--json").stdout)
+    assert (shown["parameters"], shown["parameters_for_losses"]) == (26, 12)
+    assert "26 parameters" in cli("compile", "head.yaml", "-o", "bundle").stdout
+
+
 def test_validate_as_json(cli: Cli, here: Path) -> None:
     Path("bad.yaml").write_text("netwright: 1\ninputs: {x: [2]}\nnetwork:\n  - dens: 3\n", encoding="utf-8")
     result = cli("validate", "bad.yaml", "--json")

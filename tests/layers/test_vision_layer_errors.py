@@ -141,6 +141,13 @@ CONV = {"filters": 6, "kernel_size": 3}
             (),
         ),
         (
+            {"adaptive_average_pool": 3},
+            value(4, TIME),
+            "an output of fixed size needs a fixed size, but 'time' in (batch, 4, time) is symbolic",
+            None,
+            (),
+        ),
+        (
             {"average_pool": 2},
             value(9),
             "needs an input (batch, channels, size, …), received (batch, 9)",

@@ -134,6 +134,16 @@ CASES = {
         case({"average_pool": {"kernel_size": 3, "stride": 2}}, lambda p, x: F.avg_pool1d(x, 3, 2), SEQUENCE),
         case({"average_pool": 2}, lambda p, x: F.avg_pool3d(x, (2, 2, 2)), VOLUME),
     ],
+    # while training: tests/layers/test_augmentation.py
+    "random_flip": [case("random_flip", lambda p, x: x * 1)],
+    "random_crop": [case({"random_crop": 2}, lambda p, x: x * 1)],
+    "gaussian_noise": [case({"gaussian_noise": 0.1}, lambda p, x: x * 1)],
+    "cutout": [case({"cutout": 3}, lambda p, x: x * 1)],
+    "adaptive_average_pool": [
+        case({"adaptive_average_pool": [3, 4]}, lambda p, x: F.adaptive_avg_pool2d(x, (3, 4))),
+        case({"adaptive_average_pool": [4, 7]}, lambda p, x: F.adaptive_avg_pool2d(x, (4, 7))),
+        case({"adaptive_average_pool": 3}, lambda p, x: F.adaptive_avg_pool1d(x, 3), SEQUENCE),
+    ],
     "global_average_pool": [
         case("global_average_pool", lambda p, x: x.mean((2, 3))),
         case({"global_average_pool": {"keepdims": True}}, lambda p, x: x.mean((2,), keepdim=True), SEQUENCE),

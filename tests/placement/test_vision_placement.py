@@ -13,8 +13,10 @@ from support.bundles import TARGETS
 
 NETWORKS: Final = {
     "classifier": """
-inputs: {image: [3, 17, 16]}
+inputs: {image: {shape: [3, 17, 16], preprocess: [{random_crop: 2}, random_flip]}}
 network:
+  - cutout: 3
+  - gaussian_noise: 0.1
   - conv: {filters: 8, kernel_size: 5, stride: 2, padding: same, activation: relu}
   - local_response_norm: 5
   - max_pool: {kernel_size: 3, stride: 2, padding: 1}
@@ -44,6 +46,7 @@ network:
   - crop: [0, 1, 2, 0]
   - average_pool: {kernel_size: 3, stride: 2, padding: [0, 1, 1, 1], count_include_pad: true}
   - max_pool: {kernel_size: 2, padding: same}
+  - adaptive_average_pool: [7, 5]
   - rms_norm
   - global_max_pool
   - dense: 1

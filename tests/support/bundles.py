@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,35 @@ from netwright.runtime.data.batches import Batches
 ROOT = Path(__file__).resolve().parents[2]
 SPECS: Mapping[str, Path] = {path.stem: path for path in sorted((ROOT / "specs").rglob("*.yaml"))}
 TARGETS: tuple[Target, ...] = ("portable", "ort")
+_QUICK = ("training.batch_size=8", "training.optimizer={adam: {learning_rate: 3e-3}}")
+REDUCED: Mapping[str, Sequence[str]] = {
+    "alexnet": ("constants={size: 64, width: 4, classes: 8}", *_QUICK),
+    "conv_autoencoder": ("constants={width: 2, code: 8}",),
+    "googlenet": ("constants={size: 32, width: 8, classes: 8}", *_QUICK),
+    "mobilenet_v1": (
+        "constants.size=32",
+        "constants.width=2",
+        "constants.classes=8",
+        "constants.filters=[2, 4, 4]",
+        *_QUICK,
+    ),
+    "resnet18": ("constants={size: 32, width: 4, classes: 8, depths: [2, 2]}", *_QUICK),
+    "resnet34": ("constants={size: 32, width: 4, classes: 8, depths: [2, 2]}", *_QUICK),
+    "resnet50": ("constants={size: 32, width: 4, classes: 8, depths: [2, 2]}", *_QUICK),
+    "resnet152": ("constants={size: 32, width: 4, classes: 8, depths: [2, 2]}", *_QUICK),
+    "resnet20": ("constants={size: 16, width: 4, classes: 8, depth: 2}", *_QUICK),
+    "unet_small": (
+        "constants={size: 16, width: 4, channels: 1}",
+        "training.batch_size=2",
+        "training.optimizer={adam: {learning_rate: 0.02}}",
+    ),
+    "vgg16": ("constants={size: 32, width: 4, classes: 8, depths: [1, 1, 2]}", *_QUICK),
+    "vgg19": ("constants={size: 32, width: 4, classes: 8, depths: [1, 1, 3]}", *_QUICK),
+    "zfnet": ("constants={size: 64, width: 2, classes: 8}", *_QUICK),
+}
+"""Networks of the library that tests of every spec make narrow, shallow and fast; tests/specs has their full sizes."""
+DEEPER = frozenset(["resnet34", "resnet152", "vgg19"])
+"""Networks that differ from another of the library in depth alone, which those tests pass over."""
 TRAIN_ROWS = 1000
 """What schedules in epochs are planned for, so that no data is needed to compile."""
 
@@ -30,8 +59,8 @@ BundleFolder = Callable[..., Path]
 
 
 def library_spec(name: str) -> Spec:
-    """A checked spec of the model library."""
-    return load_spec(SPECS[name], data_schema=source_schema())
+    """A checked spec of the model library, reduced where it is large."""
+    return load_spec(SPECS[name], data_schema=source_schema(), overrides=REDUCED.get(name, ()))
 
 
 @functools.cache
@@ -92,7 +121,7 @@ def take_batches(folder: Path, count: int, rows: int | None = None) -> list[Tens
     """
     manifest = read_manifest(folder)
     rows = rows or manifest["training"]["batch_size"]
-    if "prepare" in manifest["graphs"]:  # the vocabulary is a stand-in, so real text would be all zeros
+    if "prepare" in manifest["graphs"] or manifest["data"] is None:  # a vocabulary's stand-in would find no word
         return [made_up_batch(manifest, rows, seed) for seed in range(count)]
     try:
         train = load_partitions(manifest["data"], manifest["features"], manifest["targets"], ROOT / "specs").train
