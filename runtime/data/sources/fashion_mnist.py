@@ -18,11 +18,12 @@ _CLASSES = ("T-shirt", "trousers", "pullover", "dress", "coat", "sandal", "shirt
 class FashionMnist(DataSource):
     """60,000 training and 10,000 test images of clothes, 28×28 pixels: like MNIST, and harder.
 
-    Fetch it once with `netwright fetch fashion_mnist`, which needs apt-get. Columns: `image` (float32, [28, 28], 0 to 1,
-    or uint8 with `scale: false`) and `label` (int64, 0 to 9: T-shirt, trousers, pullover, dress, coat, sandal, shirt,
-    sneaker, bag, ankle boot). It brings its own test partition.
+    Fetch it once with `netwright fetch fashion_mnist`, which needs apt-get. Columns: `image` (float32, [28, 28], 0 to
+    1, or uint8 with `scale: false`) and `label` (int64, 0 to 9: T-shirt, trousers, pullover, dress, coat, sandal,
+    shirt, sneaker, bag, ankle boot). It brings its own test partition.
 
-    Data: H. Xiao, K. Rasul and R. Vollgraf, Fashion-MNIST, 2017, in the Debian package dataset-fashion-mnist; MIT licence.
+    Data: H. Xiao, K. Rasul and R. Vollgraf, Fashion-MNIST, 2017, in the Debian package dataset-fashion-mnist; MIT
+    licence.
     """
 
     example: ClassVar[str] = "fashion_mnist: {scale: false}"
