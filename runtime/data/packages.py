@@ -120,8 +120,8 @@ def unpack(archive: Path, package: Package, staging: Path) -> None:
 def _extract(archive: Path, package: Package, staging: Path) -> None:
     suffix = ".gz" if package.gzipped else ""
     try:
-        content = _data_of_deb(archive.read_bytes()) if archive.suffix == ".deb" else None
-        with tarfile.open(archive if content is None else None, fileobj=content and io.BytesIO(content)) as tar:
+        content = archive.read_bytes()
+        with tarfile.open(fileobj=io.BytesIO(_data_of_deb(content) if archive.suffix == ".deb" else content)) as tar:
             for file in package.files:
                 data = _member(tar, f"{package.folder}/{file.name}{suffix}")
                 (staging / file.name).write_bytes(gzip.decompress(data) if package.gzipped else data)
