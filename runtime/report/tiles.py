@@ -35,7 +35,7 @@ def filters_png(weight: Array, columns: int = COLUMNS) -> bytes:
 
 
 def maps_png(maps: Array, columns: int = COLUMNS) -> bytes:
-    """A tile for each of an example's maps (channels, height, width): dark is the least of all numbers.
+    """A tile for each of an example's maps (channels, height, width): dark is the least of all numbers."""
     low, high = float(maps.min()), float(maps.max())
     return tiles_png(_colored((maps - low) / ((high - low) or 1.0), "magma"), columns)
 
