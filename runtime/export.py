@@ -99,7 +99,7 @@ def first_convolutions(inference: Path, most: int) -> tuple[bytes, list[Convolut
             continue
         weight = _weight(node.input[1], makers, initializers)
         if weight is not None:
-            layer = node.output[0].rpartition("/")[0] or node.output[0]
+            layer = weight.name.rpartition("/")[0] or node.output[0]
             maps = f"{layer}/maps{len(found)}"
             casts.append(
                 helper.make_node("Cast", [_activated(node.output[0], graph.node)], [maps], to=TensorProto.FLOAT)

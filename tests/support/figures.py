@@ -20,7 +20,7 @@ HEAD = """\
 
 The specs that come with netwright, the figure each reaches, and the seconds its training took on two cores that other
 work shared. Train one with `netwright train NAME`; `netwright list` prints them too. This page is written by
-`NETWRIGHT_MODELS_PAGE=1 pytest tests/specs`, whose tests hold each spec to its figure.
+`make models`, whose tests hold each spec to its figure; those that take minutes are shortened in other runs of the tests.
 
 | spec | data | figure | seconds | measured |
 |---|---|---|---|---|
