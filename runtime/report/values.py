@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import io
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +12,7 @@ from ..data.columns import Array
 from .answers import Answer
 from .inference import Sample
 from .results import number_text
+from .tiles import png
 
 LEAST_SIDE, MOST_SIDE = 4, 512
 """Pixels between which an array with two long axes counts as a picture."""
@@ -34,7 +34,7 @@ def show(name: str, values: Array, row: int) -> Shown:
     picture = as_picture(values)
     if picture is None:
         return Shown(name, values_text(values[row]))
-    return Shown(name, "", _png(_bytes(picture, row)))
+    return Shown(name, "", data_uri(png(pixels(picture, row))))
 
 
 def show_alone(name: str, sample: Sample, answer: Answer, row: int) -> Shown:
@@ -61,7 +61,7 @@ def as_picture(values: Array) -> Array | None:
     return values if all(LEAST_SIDE <= side <= MOST_SIDE for side in shape[:2]) else None
 
 
-def _bytes(values: Array, row: int) -> Array:
+def pixels(values: Array, row: int) -> Array:
     """A row as uint8. Numbers from 0 to 1 become 0 to 255; others run from the column's least to its most."""
     picture: Array = values[row]
     if values.dtype == np.uint8:
@@ -73,12 +73,9 @@ def _bytes(values: Array, row: int) -> Array:
     return np.asarray((scaled * 255).round(), np.uint8)
 
 
-def _png(pixels: Array) -> str:
-    from PIL import Image
-
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+def data_uri(content: bytes) -> str:
+    """A PNG as the address of itself, so that a page needs no other file."""
+    return "data:image/png;base64," + base64.b64encode(content).decode()
 
 
 def values_text(value: Any) -> str:

@@ -7,13 +7,15 @@ from pathlib import Path
 
 from ..atomic import write_atomically
 from ..data.plan import Partitions
-from ..device import select
+from ..device import Device, select
 from ..errors import UserError
 from ..partitions import bundle_partitions, check_columns
 from .answers import find_answers
 from .extra import check_installed
+from .features import Features, look_into
 from .inference import Sample, predict_sample
 from .page import render
+from .pictures import mistakes_of, pictures_of
 from .record import Record, read_record
 from .results import Classes, Numbers, compare
 
@@ -27,6 +29,8 @@ def write_report(
     device: str | None = None,
 ) -> Path:
     """Write one HTML page about a finished run, which needs nothing else to be shown; its path.
+
+    Filters, feature maps and the worst mistakes, where they are pictures, are also files in `pictures` beside it.
 
     output: the file, by default `report.html` in the run. partitions: the data; by default those that the run was
     trained on. class_names: by target; by default those that the data source knows.
@@ -44,22 +48,29 @@ def write_report(
         partitions = bundle_partitions(record.bundle, record.folder.base())
     sample: Sample | None = None
     results: list[Classes | Numbers] = []
+    features: Features | None = None
     if partitions is not None:
         check_columns(record.bundle, partitions)
         labels = {**(partitions.facts.labels if partitions.facts else {}), **(class_names or {})}
         _check_names(record, labels)
-        sample, results = _results(record, partitions, labels, device)
-    write_atomically(path, render(record, sample, results).encode())
+        chosen = select(device, record.bundle.training_plan().device)
+        sample, results = _results(record, partitions, labels, chosen)
+        features = look_into(record, sample, results, chosen) if sample else None
+    write_atomically(path, render(record, sample, results, features).encode())
+    pictures = {**pictures_of(features), **mistakes_of(record, sample, results)}
+    for name, content in pictures.items():
+        (path.parent / "pictures").mkdir(exist_ok=True)
+        write_atomically(path.parent / "pictures" / name, content)
     return path
 
 
 def _results(
-    record: Record, partitions: Partitions, labels: Mapping[str, Sequence[str]], device: str | None
+    record: Record, partitions: Partitions, labels: Mapping[str, Sequence[str]], device: Device
 ) -> tuple[Sample | None, list[Classes | Numbers]]:
     answers = find_answers(record.bundle.manifest, record.network)
     if not answers:
         return None, []
-    sample = predict_sample(record, partitions, select(device, record.bundle.training_plan().device))
+    sample = predict_sample(record, partitions, device)
     return sample, [compare(sample, answer, labels) for answer in answers]
 
 

@@ -124,7 +124,7 @@ def give(monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
         path.write_bytes(content)
         return path
 
-    monkeypatch.setattr(fetch_module, "_download", download)
+    monkeypatch.setattr(fetch_module, "download", download)
 
 
 def test_mail_is_fetched_and_read(small_corpus: bytes, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

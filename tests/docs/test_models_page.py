@@ -8,7 +8,7 @@ from support.figures import HEAD, PAGE, data_of, link_to, rows_of_page
 
 
 def test_every_spec_has_a_row_in_alphabetical_order() -> None:
-    assert list(rows_of_page()) == sorted(SPECS), "write the page: NETWRIGHT_MODELS_PAGE=1 pytest tests/specs"
+    assert list(rows_of_page()) == sorted(SPECS), "write the page: make models"
 
 
 @pytest.mark.parametrize("spec", SPECS)

@@ -53,3 +53,8 @@ def autoencoder_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def xor_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return train(tmp_path_factory.mktemp("xor"), "xor_mlp", "--set", "training.epochs=1")
+
+
+@pytest.fixture(scope="session")
+def convolutional_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return train(tmp_path_factory.mktemp("convolutional"), "digits_cnn", "--set", "training.epochs=1")

@@ -1,6 +1,6 @@
 """Figures that specs of the model library reach, and the page that lists them.
 
-`NETWRIGHT_MODELS_PAGE=1 pytest tests/specs` writes what the tests measure into docs/models.md; specs that did not run
+`make models` writes what the tests measure into docs/models.md; specs that did not run
 keep their row.
 """
 
@@ -20,7 +20,7 @@ HEAD = """\
 
 The specs that come with netwright, the figure each reaches, and the seconds its training took on two cores that other
 work shared. Train one with `netwright train NAME`; `netwright list` prints them too. This page is written by
-`NETWRIGHT_MODELS_PAGE=1 pytest tests/specs`, whose tests hold each spec to its figure.
+`make models`, whose tests hold each spec to its figure; other runs of the tests train those that take minutes on less.
 
 | spec | data | figure | seconds | measured |
 |---|---|---|---|---|
