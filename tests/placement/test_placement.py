@@ -47,7 +47,8 @@ def test_every_node_of_the_library_runs_on_cuda(
 
     for item, obstacles in zip(placements, graphs.values(), strict=True):
         assert (item.capture is None) == (not obstacles), f"{item.model}: {item.capture}, predicted {obstacles}"
-    assert [item.model for item in placements if item.capture is not None] == on_the_host
+    refused = {Path(item.model).stem for item in placements if item.capture and item.model not in on_the_host}
+    assert refused == {"inference", "step", "evaluate", "gradients"}, "those of the library's recurrent network"
 
 
 @pytest.mark.parametrize("dtype", HALVES, ids=str)
