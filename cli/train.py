@@ -61,6 +61,8 @@ def command(
 
     from .keep import SpecKeeper
 
+    if python is not None and backend != "ort-training":
+        raise click.UsageError("--ort-training goes together with --backend ort-training")
     loaded = load_spec(spec, overrides)
     if loaded.spec.training is None:
         raise UserError(f"{loaded.spec.file}: has no `training` section, so there is nothing to train")

@@ -63,6 +63,19 @@ _ELSEWHERE = {
     "val_accuracy": "accuracy",
     "val_loss": "loss",
     "validation_loss": "loss",
+    "gpu": "cuda",
+    "nvidia": "cuda",
+    "fp16": "float16",
+    "f16": "float16",
+    "half": "float16",
+    "mixed": "float16",
+    "mixed_float16": "float16",
+    "bf16": "bfloat16",
+    "mixed_bfloat16": "bfloat16",
+    "fp32": "float32",
+    "f32": "float32",
+    "float": "float32",
+    "single": "float32",
 }
 
 # Comparing by spelling takes time; beyond these, nobody misspelled anything.

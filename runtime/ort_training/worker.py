@@ -133,14 +133,18 @@ def read(stream: BinaryIO) -> tuple[dict[str, Any], list[Any]] | None:
 
 
 def write(stream: BinaryIO, answer: dict[str, Any], arrays: Any = ()) -> None:
-    import numpy as np
-
-    contiguous = [np.ascontiguousarray(array).reshape(np.shape(array)) for array in arrays]
+    contiguous = made_contiguous(arrays) if arrays else []  # a Python without NumPy says so
     head = json.dumps({**answer, "arrays": [[str(a.dtype), list(a.shape)] for a in contiguous]}).encode()
     stream.write(len(head).to_bytes(8, "little") + head)
     for array in contiguous:
         stream.write(array.tobytes())
     stream.flush()
+
+
+def made_contiguous(arrays: Any) -> list[Any]:
+    import numpy as np
+
+    return [np.ascontiguousarray(array).reshape(np.shape(array)) for array in arrays]
 
 
 if __name__ == "__main__":

@@ -112,7 +112,7 @@ def test_options_travel_in_the_manifest(cli: Cli, here: Path) -> None:
 def test_the_command_line_goes_before_the_spec(
     cli: Cli, here: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], asked: tuple[str | None, str]
 ) -> None:
-    from netwright.runtime import trainer
+    from netwright.runtime import backend
 
     seen: list[tuple[Any, str]] = []
 
@@ -120,6 +120,6 @@ def test_the_command_line_goes_before_the_spec(
         seen.append((device, plan.name))
         return runtime.select("cpu")
 
-    monkeypatch.setattr(trainer, "select", note)
+    monkeypatch.setattr(backend, "select", note)
     assert cli("train", "xor_mlp", "--set", "training.epochs=1", *arguments).exit_code == 0
     assert seen == [asked]

@@ -199,3 +199,11 @@ def test_the_training_api_without_its_environment(cli: Cli, here: Path, monkeypa
     hints = "".join(f"  hint: {line}\n" for line in INSTALL.splitlines())
     assert (result.exit_code, result.stderr) == (3, message + hints)
     assert list(here.iterdir()) == []
+
+
+def test_a_python_for_another_backend(cli: Cli, here: Path) -> None:
+    """Naming the Python is no way to choose the backend; training with the other one would go unnoticed."""
+    result = cli("train", "xor_mlp", "--ort-training", "python")
+    assert result.exit_code == 2
+    assert "--ort-training goes together with --backend ort-training" in result.stderr
+    assert list(here.iterdir()) == []

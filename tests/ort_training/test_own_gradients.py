@@ -26,6 +26,8 @@ from support.bundles import take_batches
 STEPS = 50
 UNKNOWN = "gradient_builder_registry.cc"
 """In the words of ONNX Runtime when an operator has no gradient builder."""
+LOOP = re.compile(r"index by a name which does not exist:\S+/recurrent_weight.*node: \S+/Scan$")
+"""And when it looks for a weight, which the body of a loop reads, among the inputs of the loop."""
 SCRIPT = Path(__file__).with_name("own_gradients.py")
 
 
@@ -74,7 +76,8 @@ def test_losses_are_those_of_its_own_artifacts(case: Expressible, own: Path, pro
     ours, theirs = own / "ours" / case.id, own / "own" / case.id
     refusal = theirs / "refused.txt"
     if refusal.exists():
-        assert UNKNOWN in refusal.read_text()
+        words = refusal.read_text()
+        assert UNKNOWN in words or LOOP.search(words)
         pytest.skip(f"ONNX Runtime cannot differentiate {case.id}: {reason(refusal)}")
     # Its own AdamW block has the fixed variant of another library, so that the optimizer is ours on both sides.
     shutil.copy(ours / "optimizer_model.onnx", theirs)

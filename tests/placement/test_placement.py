@@ -47,18 +47,19 @@ def test_every_node_of_the_library_runs_on_cuda(
 
     for item, obstacles in zip(placements, graphs.values(), strict=True):
         assert (item.capture is None) == (not obstacles), f"{item.model}: {item.capture}, predicted {obstacles}"
-    assert [item.model for item in placements if item.capture is not None] == on_the_host
+    refused = {Path(item.model).stem for item in placements if item.capture and item.model not in on_the_host}
+    assert refused == {"inference", "step", "evaluate", "gradients"}, "those of the library's recurrent network"
 
 
 @pytest.mark.parametrize("dtype", HALVES, ids=str)
 def test_every_node_runs_on_cuda_in_half_precision(dtype: DType, place: CudaChecker, tmp_path: Path) -> None:
-    for name in ("digits_mlp", "digits_residual", "mnist_mlp", "digits_cnn"):
+    for name in ("digits_mlp", "digits_residual", "mnist_mlp", "digits_cnn", "digits_rows_lstm"):
         for target in TARGETS:
             bundle = half_bundle(name, dtype, target=target)
             for graph in ("step", "gradients"):  # the others are those of float32
                 (tmp_path / f"{name}-{target}-{graph}.onnx").write_bytes(emit(bundle.graphs[graph]).SerializeToString())
     placements = place(sorted(tmp_path.glob("*.onnx")), batch=BATCH)
-    assert len(placements) == 16
+    assert len(placements) == 20
     assert all(item.cuda > 5 for item in placements)
     assert [item for item in placements if item.error or item.cpu or item.copies] == []
 

@@ -13,9 +13,13 @@ from typing import Any
 import numpy as np
 import pytest
 from handmade import STATE, make_columns, make_partitions
+from netwright.compiler import compile_spec
+from netwright.compiler.spec.model import load_text
 from netwright.runtime import program, train
 from netwright.runtime.bundle import Bundle, load_bundle
 from netwright.runtime.data.batches import Batches
+from netwright.runtime.data.columns import ArrayColumns
+from netwright.runtime.data.plan import Partitions
 from netwright.runtime.device import CPU, CUDA, Device
 from netwright.runtime.errors import UserError
 from netwright.runtime.evaluator import Evaluator
@@ -130,6 +134,36 @@ def test_evaluation_uploads_ahead(bundle: Bundle) -> None:
         state = DeviceState(bundle.manifest.state, initial_state(bundle, 5), (), device)
         found.append(Evaluator(bundle, state, device).evaluate(Batches(columns, 16).epoch()))
     assert found[0] == found[1]
+
+
+CARRIED = """
+netwright: 1
+name: carried
+inputs: {x: [4, 2]}
+network:
+  - gru: {units: 3, stateful: true, return: last, name: cell}
+  - dense: {units: 1, name: out}
+training:
+  loss: {squared_error: {target: y, from: out}}
+  batch_size: 8
+  epochs: 2
+"""
+
+
+def test_states_that_go_from_batch_to_batch_are_cleared_on_the_device(tmp_path: Path) -> None:
+    """Two epochs with a smaller last batch: what the second begins from was written by the host between two steps."""
+    compile_spec(load_text(CARRIED)).write(tmp_path / "bundle")
+    bundle = load_bundle(tmp_path / "bundle")
+    random = np.random.default_rng(0)
+    columns = ArrayColumns(
+        {"x": random.standard_normal((21, 4, 2)).astype("f"), "y": random.standard_normal((21, 1)).astype("f")}
+    )
+    partitions = Partitions(columns, None, None)
+    files = []
+    for name, device in (("cuda", cuda_path(read_every=2)), ("cpu", CPU)):
+        train(bundle, tmp_path / name, partitions=partitions, device=device)
+        files.append((tmp_path / name / "bundle/inference.onnx").read_bytes())
+    assert files[0] == files[1]
 
 
 # --- uploading ------------------------------------------------------------------------------------------------------

@@ -86,6 +86,18 @@ def test_a_python_without_the_wheel() -> None:
     assert caught.hint == INSTALL
 
 
+def test_a_python_without_numpy_either(tmp_path: Path) -> None:
+    """`-S` leaves out all packages, as a fresh system Python has none."""
+    path = tmp_path / "python"
+    path.write_text(f'#!/bin/sh\nexec {sys.executable} -S "$@"\n')
+    path.chmod(0o755)
+    caught = problem(str(path))
+    assert caught.message == (
+        f"{path}: cannot import onnxruntime.training.api: ModuleNotFoundError: No module named 'onnxruntime'"
+    )
+    assert caught.hint == INSTALL
+
+
 def test_another_version(python: PYTHON) -> None:
     path = python("answer(version='1.17.0')")
     caught = problem(path)

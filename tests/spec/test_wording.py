@@ -75,6 +75,19 @@ def test_closest(word: str, close: str | None) -> None:
     assert closest(word, ["dense", "leaky_relu", "softmax"]) == close
 
 
+@pytest.mark.parametrize(
+    ("word", "known", "close"),
+    [
+        ("gpu", ["auto", "cpu", "cuda"], "cuda"),
+        ("FP16", ["float32", "float16", "bfloat16"], "float16"),
+        ("bf16", ["float32", "float16", "bfloat16"], "bfloat16"),
+        ("mixed_float16", ["float32", "float16", "bfloat16"], "float16"),
+    ],
+)
+def test_devices_and_precisions_by_other_names(word: str, known: list[str], close: str) -> None:
+    assert closest(word, known) == close
+
+
 def test_hint_without_a_close_word_lists_what_there_is() -> None:
     assert did_you_mean("qqq", ["a", "b"], "layers") == "known layers: a, b"
     assert did_you_mean("qqq", [f"k{i}" for i in range(13)], "layers").endswith("k11, …")
