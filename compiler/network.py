@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
+from typing import Final
 
 from . import random
 from .errors import BuildError, Diagnostic, SpecError
@@ -26,6 +28,8 @@ from .trail import Trail
 from .variables import Variables
 
 BATCH = symbol("batch")
+LARGEST_EXAMPLE: Final = 2**31 - 1
+"""Numbers; sizes made of such inputs fit 64 bits."""
 
 
 @dataclass(frozen=True)
@@ -233,6 +237,19 @@ def stream(name: str) -> int:
     return zlib.crc32(name.encode())
 
 
+def _require_countable(inputs: Sequence[InputSpec]) -> None:
+    """Raises SpecError with every input of which one example has more numbers than sizes are calculated with."""
+    problems = []
+    for item in inputs:
+        count = math.prod(size for size in item.shape if isinstance(size, int))
+        if count > LARGEST_EXAMPLE:
+            sizes = " × ".join(map(str, item.shape))
+            message = f"{sizes} are more than {LARGEST_EXAMPLE:,} numbers an example"
+            problems.append(Diagnostic(item.origin, message, "give each axis its size, once"))
+    if problems:
+        raise SpecError(problems)
+
+
 def build_forward(
     spec: Spec,
     variables: Variables,
@@ -254,6 +271,7 @@ def build_forward(
     features = {
         item.name: graph_input(item.name, DType(item.dtype), _shape(item.shape, one_step)) for item in spec.inputs
     }
+    _require_countable(spec.inputs)
     forward = Forward(features, dict(features), outputs={})
     builder = _Builder(spec, forward, variables, random_counter, vocabularies, prepared, carrying)
     for item in spec.inputs:

@@ -68,8 +68,12 @@ class _Checker:
         known = metric.kind in self._families.metrics and not _holds_formula(metric.arguments)  # that has no value
         if metric.given_name is not None or not known or not self._is_sound(metric):
             return metric.given_name or metric.kind
+        family = self._families.metrics[metric.kind]
+        bare = metric.arguments is not None and not isinstance(metric.arguments, dict)
+        if bare and family.shorthand is None:
+            return metric.kind  # a formula made a value that the kind does not take, which is reported elsewhere
         try:
-            return str(self._families.metrics[metric.kind].from_yaml(metric.arguments).label)
+            return str(family.from_yaml(metric.arguments).label)
         except BuildError:  # reported when the spec is built
             return metric.kind
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from ...errors import Diagnostic, Origin
 from ..entries import name_layers
@@ -15,17 +15,13 @@ from .blocks import Block, endless, expand_block
 from .composite import Composite, Use, merge_node
 from .entries import Item, LayerCall, PlainLayer, sourced
 from .formulas import Formulas, TooLargeError, holds_formula
+from .limits import MAX_LAYERS, MAX_NESTING
 from .scope import INPUT, Scope, Sources
 from .shared import Group, expand_shared
 
 if TYPE_CHECKING:
     from ..checks import SchemaCheck
     from ..schema import Families
-
-MAX_LAYERS: Final = 10_000
-"""Layers, uses of blocks and composites that a spec may stand for, each repetition counted."""
-MAX_NESTING: Final = 32
-"""Composites and blocks inside each other, after expansion."""
 
 
 class Expander:
@@ -124,13 +120,13 @@ class Expander:
         node = sourced(item.node, item.path, scope.within)
         self._count += 1
         if self._count > MAX_LAYERS:
-            self._too_many(Positions(node).origin(()))
+            self.too_many(Positions(node).origin(()))
         if self._nesting > MAX_NESTING:
             message = f"more than {MAX_NESTING} blocks and layers of layers inside each other"
             self.report(Positions(node).origin(()), message)
             raise TooLargeError
 
-    def _too_many(self, origin: Origin) -> NoReturn:
+    def too_many(self, origin: Origin) -> NoReturn:
         message = f"the spec stands for more than {MAX_LAYERS:,} layers"
         self.report(origin, message, "repeat less often, or use blocks inside blocks less often")
         raise TooLargeError
@@ -265,7 +261,7 @@ class Expander:
         """Add a plain layer."""
         self.layers.append(layer)
         if len(self.layers) > MAX_LAYERS:  # `shared` may double what there is with every line
-            self._too_many(Positions(layer.node).origin(()))
+            self.too_many(Positions(layer.node).origin(()))
         self._plain[layer.name] = layer
         self.values[layer.name] = layer.name
         return (layer.name,)

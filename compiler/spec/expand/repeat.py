@@ -9,6 +9,7 @@ from netwright.schema import spec_field
 
 from .arithmetic import is_usable_name
 from .composite import Composite, Use, layer_list
+from .limits import MAX_LAYERS
 from .scope import Sources
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ repeat:
         times = written if isinstance(written, int) and not isinstance(written, bool) else 1  # else it is reported
         before = use.sources
         items = use.items("layers")
+        if times * len(items) > MAX_LAYERS:
+            expander.too_many(use.call.at("times"))  # at once: to expand so many takes seconds
         for i in range(max(times, 1) if items else 0):
             note = f"in the repeat on line {use.call.origin.line}, {index} = {i}"
             names = {**use.scope.names, index: i}
