@@ -60,7 +60,7 @@ def network_of(bundle: Bundle) -> Network:
 def detail_of(layer: Described) -> str:
     """What a person chose about a layer: `relu, rate 0.2`; no defaults, no initializers, no sizes that the shape says.
 
-    An activation and a formula speak for themselves; other fields are `name value`.
+    An activation and a formula speak for themselves; `use_bias: false` is "no bias", other fields are `name value`.
     """
     parts = []
     for field in dataclasses.fields(layer):
@@ -70,7 +70,9 @@ def detail_of(layer: Described) -> str:
         if value == field.default or value is None:
             continue
         text = _value_text(value)
-        if text:
+        if value is False and field.name.startswith("use_"):
+            parts.append(f"no {field.name.removeprefix('use_').replace('_', ' ')}")
+        elif text:
             label = field.name.removesuffix("_").replace("_", " ")
             parts.append(text if field.name in ("activation", "formula") else f"{label} {text}")
     return ", ".join(parts)

@@ -43,7 +43,7 @@ def fit_vocabularies(spec: Spec, base: Path) -> dict[str, tuple[str, ...]]:
 def _training_texts(spec: Spec, base: Path, names: set[str]) -> dict[str, list[str]]:
     """The texts of each input, of the very rows that training will see: the same columns are read, so that the same
     rows are dropped and the same split is made."""
-    from netwright.compiler.bundle import data_columns
+    from netwright.compiler.manifest import data_columns
     from netwright.runtime.data.plan import load_partitions
 
     assert spec.data is not None

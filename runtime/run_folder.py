@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -61,8 +62,7 @@ class RunFolder:
             shutil.rmtree(outgoing, ignore_errors=True)
         except (OSError, shutil.Error) as error:
             shutil.rmtree(incoming, ignore_errors=True)
-            problem = error if error.errno is not None else OSError(str(error))
-            raise write_problem(self.bundle, problem) from error
+            raise write_problem(self.bundle, _first_cause(error)) from error
         return load_bundle(self.bundle)
 
     def with_known_data(self, bundle: Bundle) -> Bundle:
@@ -145,3 +145,11 @@ class RunFolder:
         checkpoint = load_checkpoint(path)
         check_fits(path, checkpoint, bundle.manifest)
         return checkpoint
+
+
+def _first_cause(error: OSError) -> OSError:
+    """What stopped a copy: `shutil.Error` lists (source, destination, reason) of every file that it lost."""
+    if not isinstance(error, shutil.Error):
+        return error
+    *_, reason = error.args[0][0]
+    return OSError(re.sub(r"^\[\w+ \d+\] (.*?)(: ['\"].*)?$", r"\1", str(reason)))

@@ -123,10 +123,20 @@ def slide(call: Call, windows: Sequence[Window]) -> Shape:
         if isinstance(count, int) and count < 1:
             raise call.error(
                 f"a window of {window.extent} does not fit into axis {axis + 2} of {shape_text(call[0].shape)}"
-                + (f" with {window.padding} added" if window.padding else "")
+                + (f" with {window.padding} added" if window.padding else ""),
+                _fitting_hint(call[0].shape, axis + 2),
             )
         result.append(count)
     return tuple(result)
+
+
+def _fitting_hint(shape: Shape, axis: int) -> str:
+    """What the author of a window that does not fit probably meant; colours at the end come from TensorFlow."""
+    last, channels = shape[-1], shape[1]
+    images = len(shape) == 4 and axis == 3
+    if images and isinstance(last, int) and isinstance(channels, int) and last <= 4 < channels:
+        return "channels come before height and width: (batch, channels, height, width)"
+    return "make the window smaller, or give it padding"
 
 
 def known(dim: Dim) -> int:

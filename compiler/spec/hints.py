@@ -38,6 +38,8 @@ def value_hint(value: Any, schema: Mapping[str, Any], path: Path) -> str | None:
         return f"write [{shown}]"
     if types == ["object", "null"] and isinstance(path[-1], str) and "x-shorthand" not in schema:
         return f"write {path[-1]} alone, or name the field that is meant"
+    if types == ["object"] and isinstance(path[-1], str) and (required := schema.get("required")):
+        return f"write {path[-1]}: {{{', '.join(f'{key}: …' for key in required)}}}"
     return "put it in quotes" if types == ["string"] and schema.keys().isdisjoint(["pattern", "x-expected"]) else None
 
 

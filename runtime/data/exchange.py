@@ -5,8 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
-import tempfile
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import EnvironmentProblem, UserError
+from ..atomic import write_atomically
+from ..errors import UserError
 from .columns import Array, ArrayColumns
 from .conform import Field, conform
 from .files import read_npy, read_npz
@@ -85,7 +84,7 @@ def write_outputs(path: Path, outputs: Mapping[str, Array]) -> None:
     """
     check_output_path(path, list(outputs))
     writers = {".npz": _npz_bytes, ".npy": _npy_bytes, ".csv": csv_bytes, ".json": _json_bytes}
-    _replace(path, writers[path.suffix.lower()](outputs))
+    write_atomically(path, writers[path.suffix.lower()](outputs))
 
 
 def check_output_path(path: Path, names: Sequence[str]) -> None:
@@ -152,18 +151,3 @@ def _plain(array: Array) -> Any:
     if array.dtype.kind != "f":
         return array.tolist()
     return np.array([float(str(value)) for value in array.ravel()]).reshape(array.shape).tolist()
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write a file under a temporary name beside `path`, then rename it."""
-    try:
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        try:
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(content)
-            Path(temporary).replace(path)
-        except BaseException:
-            Path(temporary).unlink()
-            raise
-    except OSError as error:
-        raise EnvironmentProblem(f"{path}: cannot be written: {error.strerror or error}") from None

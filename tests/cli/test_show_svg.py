@@ -118,3 +118,5 @@ def test_details_leave_out_what_is_said_elsewhere(here: Path) -> None:
     Path("branches.yaml").write_text(BRANCHES, encoding="utf-8")
     wide = load_spec("branches.yaml").spec.network[1].layer
     assert detail_of(wide) == "relu"
+    convolution = load_spec("digits_cnn").spec.layers[1].layer
+    assert detail_of(convolution) == "no bias, kernel size 3, padding same"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -108,6 +109,13 @@ def test_write_npz(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
+def test_outputs_are_as_readable_as_any_new_file(tmp_path: Path) -> None:
+    (tmp_path / "other").touch()
+    write_outputs(tmp_path / "out.csv", {"p": np.array([1])})
+    assert (tmp_path / "out.csv").stat().st_mode == (tmp_path / "other").stat().st_mode
+
+
 def test_write_npy(tmp_path: Path) -> None:
     path = tmp_path / "out.npy"
     write_outputs(path, {"p": OUTPUTS["p"]})
@@ -164,7 +172,8 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path, refuses, monke
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "replace", full)
-    with refuses(f"{path}: cannot be written: No space left on device", kind=EnvironmentProblem):
+    hint = "choose another folder, or make room and give write permission"
+    with refuses(f"{path}: cannot be written: no space left on device", hint, kind=EnvironmentProblem):
         write_outputs(path, {"p": np.array([2])})
     assert json.loads(path.read_text(encoding="utf-8")) == {"p": [1]}
     assert list(tmp_path.iterdir()) == [path]

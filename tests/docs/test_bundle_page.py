@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from netwright.compiler.bundle import FILES
+from netwright.compiler.manifest import FILES
 from netwright.runtime.finalize import FINALIZERS
 from safetensors.numpy import save_file
 from support.bundles import ROOT, BundleFolder, Program, Tensors, first_state, next_state, take_batches

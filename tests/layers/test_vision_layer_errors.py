@@ -101,7 +101,7 @@ CONV = {"filters": 6, "kernel_size": 3}
             {"conv": {**CONV, "kernel_size": 7}},
             IMAGE,
             "Conv: a window of 7 does not fit into axis 2 of (batch, 4, 6, 5)",
-            None,
+            "make the window smaller, or give it padding",
             (),
         ),
         (

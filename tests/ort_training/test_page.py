@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from netwright.cli.main import app
-from netwright.compiler.bundle import API_FILES, CHECKPOINT, OPTIMIZER_MODEL
+from netwright.compiler.manifest import API_FILES, CHECKPOINT, OPTIMIZER_MODEL
 from netwright.runtime.ort_training.process import INSTALL
 from support.bundles import ROOT, Program, first_state, next_state, take_batches
 

@@ -11,10 +11,11 @@ import onnx
 import pytest
 from cuda_checker import PROVEN_VERSION, CudaChecker, installed_provider
 from netwright.compiler import compile_spec, load_spec
-from netwright.compiler.bundle import FILES, Target
+from netwright.compiler.bundle import Target
 from netwright.compiler.capture import capture_obstacles
 from netwright.compiler.emit import emit
 from netwright.compiler.ir import DType, Graph, constant, graph_input, op, symbol
+from netwright.compiler.manifest import FILES
 from netwright.compiler.ops.cast import cast
 from netwright.compiler.ops.loops import scan
 from netwright.runtime.data import source_schema

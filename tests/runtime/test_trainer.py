@@ -441,12 +441,13 @@ def test_a_bundle_without_data(bundle: Bundle, tmp_path: Path) -> None:
 
 def test_a_bundle_that_cannot_be_copied(bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*arguments: Any) -> None:
-        raise shutil.Error("cannot copy step.onnx")
+        reason = str(OSError(28, "No space left on device", "a/step.onnx", None, "b/step.onnx"))
+        raise shutil.Error([("a/step.onnx", "b/step.onnx", reason), ("a/init.onnx", "b/init.onnx", reason)])
 
     monkeypatch.setattr(shutil, "copytree", fail)
     with pytest.raises(EnvironmentProblem) as caught:
         train(bundle, tmp_path / "run", partitions=make_partitions())
-    assert str(caught.value) == f"{tmp_path}/run/bundle: cannot be written: cannot copy step.onnx"
+    assert str(caught.value) == f"{tmp_path}/run/bundle: cannot be written: no space left on device"
 
 
 def test_leftovers_that_cannot_be_removed(bundle: Bundle, tmp_path: Path) -> None:
