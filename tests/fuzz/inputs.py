@@ -48,7 +48,11 @@ def make(seed: int, number: int) -> Input:
     elif kind == "soup":
         data = mutations.soup(random)
     else:
-        data = as_yaml(_tree(kind, random), random).encode("utf-8", "surrogatepass")
+        try:
+            text = as_yaml(_tree(kind, random), random)
+        except RecursionError:  # parts were put into parts until the writer gave up: something as deep in plain text
+            text = "[" * 2000
+        data = text.encode("utf-8", "surrogatepass")
         if random.random() < 0.03:
             data = mutations.of_bytes(data, texts(), random)
     return Input(kind, data, _overrides(random) if random.random() < 0.06 else ())
