@@ -68,5 +68,5 @@ def test_a_hang_and_a_crash_are_findings(trials: Trials, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(trial, "check_spec", lambda spec: None)
     monkeypatch.setattr(trial, "SECONDS", 2.0)
-    monkeypatch.setattr(trial, "MEGABYTES", 1)
+    monkeypatch.setattr(trial, "peak_megabytes", lambda: 1e6)
     assert "MB of memory" in trials.run(good, compiles=False).finding

@@ -207,12 +207,6 @@ def test_a_skipped_step_keeps_the_statistics_of_batches(tmp_path: Path) -> None:
         assert not np.array_equal(good[name], before[name])
 
 
-def test_nothing_is_trained_and_nothing_is_skipped(tmp_path: Path) -> None:
-    run = Run(compiled("frozen: ['*']"), tmp_path)
-    state = advance(run, BATCH)
-    assert (state["step"], state["good_steps"]) == (1, 1)
-
-
 def test_scale_and_weights_move_as_those_of_pytorch(tmp_path: Path) -> None:
     """`torch.amp.GradScaler` with Adam, fed the same gradients, some of them not finite."""
     torch = import_torch()

@@ -123,7 +123,7 @@ def test_a_loop_is_in_float32_as_a_whole() -> None:
     """What it captures as well; the products around it are in half."""
 
     def step(states: list[Value], steps: list[Value]) -> tuple[list[Value], list[Value]]:
-        h = op.Tanh(steps[0] @ W + states[0])
+        h = op.Tanh(steps[0] + states[0] @ W)
         return [h], [h]
 
     time = op.Unsqueeze(X @ W, [0])

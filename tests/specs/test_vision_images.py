@@ -64,7 +64,7 @@ def test_few_passes_teach_most_faces(trained: Train) -> None:
 def test_a_few_digits_teach_the_autoencoder(compiled: Compile) -> None:
     """Less than the error of the mean image, by far, which is that of no principal component."""
     need("mnist")
-    bundle = compiled("mnist_conv_autoencoder", *SHORT)
+    bundle = compiled("mnist_conv_autoencoder", *SHORT, "training.epochs=8")
     data = few("mnist", 2000, 500)
     run = Trained(bundle, train(bundle, bundle.with_name("run"), partitions=data))
     assert run.test("loss") < 0.6 * principal_error(data, 0)
