@@ -8,11 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from . import random
 from .errors import BuildError, Diagnostic, SpecError
-from .foreign import ForeignModel
 from .initializers import Initializer, Ones, Tied, Zeros
 from .ir import DType, Shape, Value, graph_input, is_static, reachable, scope, shape_text, symbol
 from .layers import Layer, Shared
@@ -26,6 +25,9 @@ from .spec.settings import LayerEntry
 from .state import State
 from .trail import Trail
 from .variables import Variables
+
+if TYPE_CHECKING:
+    from .foreign import ForeignModel
 
 BATCH = symbol("batch")
 LARGEST_EXAMPLE: Final = 2**31 - 1

@@ -6,14 +6,16 @@ import difflib
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from .errors import BuildError
-from .foreign import ForeignModel
 from .initializers import Tied
 from .ir import Value, graph_input, shape_text
 from .ops import op
 from .state import State, StateKind
+
+if TYPE_CHECKING:
+    from .foreign import ForeignModel
 
 LARGEST_STATE: Final = (2**31 - 2**24) // 4
 """Elements of float32 that one ONNX file can hold beside its nodes: protobuf's limit is 2 GiB."""

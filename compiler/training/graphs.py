@@ -13,7 +13,7 @@ from ..autodiff import gradients
 from ..errors import BuildError, Diagnostic, SpecError
 from ..ir import DType, Graph, Node, Value, graph_input, reachable, scope
 from ..layers import Shared
-from ..layers.recurrence import Recurrence
+from ..layers.recurrence_settings import RecurrenceSettings
 from ..network import Carrying, Forward, build_forward, stream
 from ..ops.cast import cast
 from ..passes import PASSES, Pass, optimize, use_signed_integers
@@ -129,7 +129,7 @@ def _add_step_form(
     times = {item.shape[:1] for item in spec.inputs}
     if not all(layer.causal for layer in layers) or len(times) != 1 or times == {()}:
         return {}
-    if not any(isinstance(layer, Recurrence) for layer in layers):
+    if not any(isinstance(layer, RecurrenceSettings) for layer in layers):
         return {}
     carrying = Carrying(stepping=True)
     forward = build_forward(spec, variables, vocabularies=vocabularies, carrying=carrying)
