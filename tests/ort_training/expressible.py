@@ -30,6 +30,12 @@ CONVOLUTIONAL = ("resnet20", "unet_small", "zfnet")
 """Large networks that stand for all, made small."""
 
 
+SLOWLY = ("faces_cnn", "fashion_cnn", "mnist_cnn", "zfnet")
+"""At their own rates the last bits, in which two versions of ONNX Runtime round convolutions differently, grow to more
+than 1e-4 within 50 steps: the first ten losses agree to 1e-6. So these are compared at a smaller rate."""
+SMALL_RATE = "training.optimizer={adam: {learning_rate: 1e-5}}"
+
+
 @dataclass(frozen=True)
 class Expressible:
     """A spec of the library, changed by the overrides."""
@@ -56,7 +62,8 @@ def all_expressible() -> list[Expressible]:
         if name in REDUCED and name not in CONVOLUTIONAL:
             continue  # more of the same operators, for minutes
         if training is not None and isinstance(training.optimizer.optimizer, (SGD, Adam, AdamW)):
-            found.append(Expressible(name, name, tuple(REDUCED.get(name, ()))))
+            slowly = (SMALL_RATE,) if name in SLOWLY else ()
+            found.append(Expressible(name, name, (*REDUCED.get(name, ()), *slowly)))
     return found + [Expressible(id, name, tuple(changes)) for id, (name, changes) in VARIANTS.items()]
 
 

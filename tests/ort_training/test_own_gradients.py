@@ -47,8 +47,12 @@ def differentiate(python: str, folder: Path) -> None:
     subprocess.run([python, SCRIPT, folder], check=True, timeout=240)
 
 
-COMPARED = [case for case in all_expressible() if case.id != "sgd_weight_decay"]
-"""Ours adds the weight decay of `sgd` to the gradients, so those are not of the loss alone."""
+NOT_COMPARED = {
+    "sgd_weight_decay": "ours adds the weight decay of `sgd` to the gradients, so those are not of the loss alone",
+    "lenet5": "ONNX Runtime 1.19.2 divides by zero and dies in the training model that it makes of it",
+    "mnist_conv_autoencoder": "its gradient builder writes ConvTransposeGrad, for which its CPU provider has no kernel",
+}
+COMPARED = [case for case in all_expressible() if case.id not in NOT_COMPARED]
 
 
 @pytest.fixture(scope="module")
