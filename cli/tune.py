@@ -27,11 +27,12 @@ def compile_tuned(loaded: LoadedSpec, target: Target) -> Bundle:
     """
     from netwright.runtime.device import select
 
-    questions = compile_loaded(loaded, target).questions
+    untuned = compile_loaded(loaded, target)
+    questions = untuned.questions
     training = loaded.spec.training
     if not questions or training is None:
         click.echo("nothing to choose: no computation of this spec has several forms")
-        return compile_loaded(loaded, target)
+        return untuned
     device = select()
     answers, rows = {}, []
     for subject, question in questions.items():
