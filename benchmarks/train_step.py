@@ -7,8 +7,8 @@ The networks (benchmarks/systems/networks.py) are given with their batch size: `
 
 Each system works in its own process with the same number of threads; in every round each takes its turn for some
 steps, so that a drifting machine slows all of them. Printed: milliseconds a step (median of a turn; min, median and max
-over the rounds) and netwright's time divided by the system's, round by round. `--ort-training` names the Python of an
-environment with onnxruntime-training==1.19.2.
+over the rounds) and the times of netwright's targets divided by the system's, round by round. `--ort-training` names
+the Python of an environment with onnxruntime-training==1.19.2.
 
 Then, with `--commands`, the times and peak memory of the commands a person waits for: validate, compile, and the first
 training step.
@@ -29,6 +29,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 SYSTEMS = HERE / "systems"
+TARGETS = ("portable", "ort")
 
 
 @dataclass
@@ -60,7 +61,9 @@ def start(label: str, python: str, script: str, *arguments: str) -> System:
 def compare(network: str, batch: int, options: argparse.Namespace) -> None:
     common = (network, str(batch), str(options.threads))
     systems = [
-        start("netwright", sys.executable, "netwright_step.py", *common),
+        start(f"netwright, {target}", sys.executable, "netwright_step.py", *common, target) for target in TARGETS
+    ]
+    systems += [
         start("PyTorch eager, fused Adam", sys.executable, "torch_step.py", *common, "eager"),
         start("torch.compile", sys.executable, "torch_step.py", *common, "compile"),
     ]
@@ -77,16 +80,21 @@ def compare(network: str, batch: int, options: argparse.Namespace) -> None:
         system.process.stdin.close()
         system.process.wait()
     print(f"\n{network}, batch {batch}, {options.threads} threads, {options.rounds} rounds of {options.steps} steps")
-    ratio = "netwright/system min"
-    print(f"{'system':28} {'ms/step min':>12} {'median':>8} {'max':>8}   {ratio:>20} {'median':>7} {'max':>7}")
-    ours = systems[0].turns
+    ours = systems[: len(TARGETS)]
+    heads = "".join(f"   {target + '/system min':>19} {'median':>7} {'max':>6}" for target in TARGETS)
+    print(f"{'system':26} {'ms/step min':>11} {'median':>7} {'max':>7}{heads}")
     for system in systems:
-        ratios = [mine / other for mine, other in zip(ours, system.turns, strict=True)]
-        low, middle, high = min(system.turns), statistics.median(system.turns), max(system.turns)
-        print(
-            f"{system.label:28} {low:12.2f} {middle:8.2f} {high:8.2f}"
-            f"   {min(ratios):20.2f} {statistics.median(ratios):7.2f} {max(ratios):7.2f}"
-        )
+        print(f"{system.label:26} {_spread(system.turns, 11, 7, 7)}", end="")
+        for mine in ours:
+            ratios = [a / b for a, b in zip(mine.turns, system.turns, strict=True)]
+            print(f"   {_spread(ratios, 19, 7, 6)}", end="")
+        print()
+
+
+def _spread(numbers: list[float], *widths: int) -> str:
+    """The least, the median and the greatest."""
+    three = (min(numbers), statistics.median(numbers), max(numbers))
+    return " ".join(f"{number:{width}.2f}" for number, width in zip(three, widths, strict=True))
 
 
 def commands(rounds: int) -> None:

@@ -18,6 +18,7 @@ from .algebra import simplify_algebra
 from .common_subexpressions import merge_common_subexpressions
 from .constant_folding import fold_constants
 from .contrib import use_contrib
+from .gated import use_gated_add
 from .linear import use_gemm
 from .loops import in_bodies, merge_loops, trim_loops
 from .row_sums import use_row_products
@@ -38,7 +39,7 @@ PASSES: Final[tuple[Pass, ...]] = (
 )
 PASSES_OF: Final[dict[str, tuple[Pass, ...]]] = {
     "portable": PASSES,
-    "ort": (*PASSES, in_bodies(use_contrib)),
+    "ort": (*PASSES, in_bodies(use_contrib), in_bodies(use_gated_add)),
     "ort-training": PASSES,
 }
 """By emission target."""
@@ -77,6 +78,7 @@ __all__ = [
     "simplify_algebra",
     "trim_loops",
     "use_contrib",
+    "use_gated_add",
     "use_gemm",
     "use_row_products",
     "use_signed_integers",

@@ -153,6 +153,7 @@ TORCH: Final[dict[str, Callable[..., Any]]] = {
     "Flatten": lambda x, axis: x.reshape(int(np.prod(x.shape[:axis])), -1),
     "Floor": torch.floor,
     "FusedMatMul": _fused,
+    "GatedAdd": lambda x, y, gate: torch.addcmul(x, y, gate),
     "Gelu": functional.gelu,
     "Gemm": _gemm,
     "GlobalAveragePool": lambda x: _by_rank("adaptive_avg_pool", x)(x, 1),

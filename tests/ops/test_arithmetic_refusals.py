@@ -10,6 +10,7 @@ import pytest
 from netwright.compiler import ops  # noqa: F401  (registers the operators)
 from netwright.compiler.errors import BuildError
 from netwright.compiler.ir import DType, Value, apply, constant, graph_input, op, symbol
+from netwright.compiler.ops.gated_add import gated_add
 
 
 def floats(*shape: Any) -> Value:
@@ -76,6 +77,11 @@ REFUSALS: list[tuple[Callable[[], object], str]] = [
     (
         lambda: apply("FusedMatMul", floats(3), floats(3, 4), domain="com.microsoft"),
         "FusedMatMul: needs matrices or batches of them, received float32(3) and float32(3, 4)",
+    ),
+    (
+        lambda: gated_add(floats(2, 3), floats(2, 3), floats(1, 3)),
+        "GatedAdd: needs x and y of one shape and one gate for each row, "
+        "received float32(2, 3), float32(2, 3) and float32(1, 3)",
     ),
     (lambda: op.ReduceSum(floats(2, 3), integers(1)), "ReduceSum: the axes are not known when compiling"),
     (lambda: op.ReduceSum(floats(2, 3), [2]), "ReduceSum: axis 2 is out of range for rank 2"),
