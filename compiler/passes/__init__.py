@@ -21,6 +21,7 @@ from .contrib import use_contrib
 from .gated import use_gated_add
 from .linear import use_gemm
 from .loops import in_bodies, merge_loops, trim_loops
+from .masks import use_masks
 from .row_sums import use_row_products
 from .scaling import fold_scaling
 from .signed import use_signed_integers
@@ -39,7 +40,7 @@ PASSES: Final[tuple[Pass, ...]] = (
 )
 PASSES_OF: Final[dict[str, tuple[Pass, ...]]] = {
     "portable": PASSES,
-    "ort": (*PASSES, in_bodies(use_contrib), in_bodies(use_gated_add)),
+    "ort": (*PASSES, in_bodies(use_contrib), in_bodies(use_gated_add), in_bodies(use_masks)),
     "ort-training": PASSES,
 }
 """By emission target."""
@@ -80,6 +81,7 @@ __all__ = [
     "use_contrib",
     "use_gated_add",
     "use_gemm",
+    "use_masks",
     "use_row_products",
     "use_signed_integers",
 ]
