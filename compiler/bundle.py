@@ -13,6 +13,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
@@ -101,29 +102,30 @@ class Bundle:
 
     def models(self) -> dict[str, onnx.ModelProto]:
         """The ONNX model of every graph; `inference` holds the weights that `init` gives for the spec's seed."""
+        return {name: self._model(name) for name in self.graphs}
+
+    def _model(self, name: str) -> onnx.ModelProto:
         from .emit import emit
         from .emit_ort_training import emit_training_model
 
-        models = {}
-        for name, graph in self.graphs.items():
-            if name == TRAINING_MODEL and self.built.api_optimizer:
-                models[name] = emit_training_model(graph, self.built.api_optimizer.trained, self._metadata(name))
-                continue
-            weights = self.initial_weights() if name in WITH_WEIGHTS else {}
-            models[name] = emit(graph, initializers=weights, metadata=self._metadata(name))
-        return models
+        graph, metadata = self.graphs[name], self._metadata(name)
+        if name == TRAINING_MODEL and self.built.api_optimizer:
+            return emit_training_model(graph, self.built.api_optimizer.trained, metadata)
+        weights = self.initial_weights() if name in WITH_WEIGHTS else {}
+        return emit(graph, initializers=weights, metadata=metadata)
 
-    def files(self) -> dict[str, bytes]:
-        """Every file of the bundle but the manifest, by its path in the folder."""
-        files = {file_of(name): model.SerializeToString(deterministic=True) for name, model in self.models().items()}
+    def files(self) -> Iterator[tuple[str, bytes]]:
+        """Every file of the bundle but the manifest, with its path in the folder: one after the other, because one with
+        weights may be large."""
+        for name in self.graphs:
+            yield file_of(name), self._model(name).SerializeToString(deterministic=True)
         optimizer = self.built.api_optimizer
         if optimizer is not None:
             from .emit_ort_training import emit_optimizer_model
 
             metadata = {"netwright.format": str(FORMAT)}
-            files[OPTIMIZER_MODEL] = emit_optimizer_model(optimizer, metadata).SerializeToString(deterministic=True)
-            files[CHECKPOINT] = self._checkpoint(optimizer)
-        return files
+            yield OPTIMIZER_MODEL, emit_optimizer_model(optimizer, metadata).SerializeToString(deterministic=True)
+            yield CHECKPOINT, self._checkpoint(optimizer)
 
     def _checkpoint(self, optimizer: ApiOptimizer) -> bytes:
         """The first state for ONNX Runtime's training API."""
@@ -164,13 +166,13 @@ class Bundle:
         staging: Path | None = None
         try:
             _require_vacant(folder)
-            files = self.files()
             folder.parent.mkdir(parents=True, exist_ok=True)
             staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-            for name, content in files.items():
-                file = staging / name
-                file.parent.mkdir(exist_ok=True)
-                file.write_bytes(content)
+            with _no_search_for_garbage():
+                for name, content in self.files():
+                    file = staging / name
+                    file.parent.mkdir(exist_ok=True)
+                    file.write_bytes(content)
             (staging / "manifest.json").write_text(json.dumps(self.manifest, indent=2) + "\n", encoding="utf-8")
             staging.chmod(0o755)
             staging.replace(folder)
@@ -188,8 +190,13 @@ class Bundle:
         return {
             "netwright.format": str(FORMAT),
             "netwright.graph": json.dumps({"name": name, **self.manifest["graphs"][name]}),
-            "netwright.state": json.dumps(self.manifest["state"]),
+            "netwright.state": self._state,
         }
+
+    @cached_property
+    def _state(self) -> str:
+        """What every model says of the state, made once: a deep network has megabytes of it."""
+        return json.dumps(self.manifest["state"])
 
 
 def compile_spec(
