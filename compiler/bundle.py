@@ -11,8 +11,9 @@ import json
 import math
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
@@ -101,29 +102,36 @@ class Bundle:
 
     def models(self) -> dict[str, onnx.ModelProto]:
         """The ONNX model of every graph; `inference` holds the weights that `init` gives for the spec's seed."""
+        return {name: self._model(name) for name in self.graphs}
+
+    def _model(self, name: str) -> onnx.ModelProto:
         from .emit import emit
         from .emit_ort_training import emit_training_model
 
-        models = {}
-        for name, graph in self.graphs.items():
-            if name == TRAINING_MODEL and self.built.api_optimizer:
-                models[name] = emit_training_model(graph, self.built.api_optimizer.trained, self._metadata(name))
-                continue
-            weights = self.initial_weights() if name in WITH_WEIGHTS else {}
-            models[name] = emit(graph, initializers=weights, metadata=self._metadata(name))
-        return models
+        graph, metadata = self.graphs[name], self._metadata(name)
+        if name == TRAINING_MODEL and self.built.api_optimizer:
+            return emit_training_model(graph, self.built.api_optimizer.trained, metadata)
+        weights = self.initial_weights() if name in WITH_WEIGHTS else {}
+        return emit(graph, initializers=weights, metadata=metadata)
 
-    def files(self) -> dict[str, bytes]:
-        """Every file of the bundle but the manifest, by its path in the folder."""
-        files = {file_of(name): model.SerializeToString(deterministic=True) for name, model in self.models().items()}
+    def files(self) -> Iterator[tuple[str, Iterable[bytes | memoryview]]]:
+        """Every file of the bundle but the manifest: its path in the folder, and the parts of its content, made while
+        they are iterated."""
+        from .emit import file_parts
+
+        for name, graph in self.graphs.items():
+            weights = self._names_of_weights() if name in WITH_WEIGHTS else ()
+            if weights:
+                yield file_of(name), file_parts(graph, weights, self._first_of, self._metadata(name))
+            else:
+                yield file_of(name), [self._model(name).SerializeToString(deterministic=True)]
         optimizer = self.built.api_optimizer
         if optimizer is not None:
             from .emit_ort_training import emit_optimizer_model
 
             metadata = {"netwright.format": str(FORMAT)}
-            files[OPTIMIZER_MODEL] = emit_optimizer_model(optimizer, metadata).SerializeToString(deterministic=True)
-            files[CHECKPOINT] = self._checkpoint(optimizer)
-        return files
+            yield OPTIMIZER_MODEL, [emit_optimizer_model(optimizer, metadata).SerializeToString(deterministic=True)]
+            yield CHECKPOINT, [self._checkpoint(optimizer)]
 
     def _checkpoint(self, optimizer: ApiOptimizer) -> bytes:
         """The first state for ONNX Runtime's training API."""
@@ -141,13 +149,21 @@ class Bundle:
 
     def initial_weights(self) -> dict[str, Array]:
         """The state that the network itself reads, as `init` makes it from the spec's seed, computed with numpy."""
+        return self._first(self._names_of_weights())
+
+    def _names_of_weights(self) -> Sequence[str]:
         if "init" not in self.graphs:
-            return {}
+            return ()
         network = {value.name for value in self.graphs["inference"].inputs}
-        return self._first([name for name in self.graphs["init"].outputs if name in network])
+        return [name for name in self.graphs["init"].outputs if name in network]
+
+    def _first_of(self, name: str) -> Array:
+        return self._first([name])[name]
 
     def _first(self, names: Sequence[str]) -> dict[str, Array]:
         """These outputs of `init` for the spec's seed."""
+        if not names:
+            return {}
         import numpy as np
 
         init = self.graphs["init"]
@@ -164,13 +180,13 @@ class Bundle:
         staging: Path | None = None
         try:
             _require_vacant(folder)
-            files = self.files()
             folder.parent.mkdir(parents=True, exist_ok=True)
             staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-            for name, content in files.items():
-                file = staging / name
-                file.parent.mkdir(exist_ok=True)
-                file.write_bytes(content)
+            with _no_search_for_garbage():
+                for name, parts in self.files():
+                    file = staging / name
+                    file.parent.mkdir(exist_ok=True)
+                    write_parts(file, parts)
             (staging / "manifest.json").write_text(json.dumps(self.manifest, indent=2) + "\n", encoding="utf-8")
             staging.chmod(0o755)
             staging.replace(folder)
@@ -188,8 +204,13 @@ class Bundle:
         return {
             "netwright.format": str(FORMAT),
             "netwright.graph": json.dumps({"name": name, **self.manifest["graphs"][name]}),
-            "netwright.state": json.dumps(self.manifest["state"]),
+            "netwright.state": self._state,
         }
+
+    @cached_property
+    def _state(self) -> str:
+        """What every model says of the state, made once: a deep network has megabytes of it."""
+        return json.dumps(self.manifest["state"])
 
 
 def compile_spec(
@@ -227,6 +248,12 @@ def _no_search_for_garbage() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
+
+
+def write_parts(file: Path, parts: Iterable[bytes | memoryview]) -> None:
+    """A new file with these parts, one after the other."""
+    with file.open("wb") as content:
+        content.writelines(parts)
 
 
 def _check_recording(spec: Spec, built: Graphs) -> None:

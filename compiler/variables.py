@@ -31,6 +31,7 @@ class Variables:
     values: dict[str, Value] = field(default_factory=dict)
     foreign: dict[str, ForeignModel] = field(default_factory=dict)
     """The ONNX files that layers read, by their paths in the spec: what the state's first values come from."""
+    _numbers_in_files: int = 0
 
     def declare(self, state: State) -> Value:
         """The value of a state tensor; declaring it again must say the same.
@@ -78,10 +79,13 @@ class Variables:
         return {name: state for name, state in self.declared.items() if state.kind in kinds}
 
     def _check_size(self, state: State) -> None:
-        total = sum(math.prod(other.shape) for other in (*self.of_kind(*IN_FILES).values(), state))
-        if state.kind in IN_FILES and total > LARGEST_STATE:
+        if state.kind not in IN_FILES:
+            return
+        total = self._numbers_in_files + math.prod(state.shape)
+        if total > LARGEST_STATE:
             raise BuildError(
                 f"'{state.name}' of shape {shape_text(state.shape)} brings the network to {total:,} numbers, "
                 f"{4 * total / 1e9:,.0f} GB; one ONNX model holds {LARGEST_STATE:,}",
                 "make the layer smaller",
             )
+        self._numbers_in_files = total

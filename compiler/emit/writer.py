@@ -32,11 +32,11 @@ def emit(
     """
     weights = dict(initializers or {})
     names = assign_names(graph)
-    proto = _graph(graph, weights, names)
-    opsets = [helper.make_opsetid("", OPSET)]
+    model = onnx.ModelProto(ir_version=IR_VERSION, producer_name="netwright")
+    model.opset_import.append(helper.make_opsetid("", OPSET))
     if CONTRIB in _domains(graph):
-        opsets.append(helper.make_opsetid(CONTRIB, 1))
-    model = helper.make_model(proto, opset_imports=opsets, ir_version=IR_VERSION, producer_name="netwright")
+        model.opset_import.append(helper.make_opsetid(CONTRIB, 1))
+    _fill(model.graph, graph, weights, names)
     helper.set_model_props(model, {**graph.metadata, **(metadata or {})})
     return model
 
@@ -47,11 +47,13 @@ def _domains(graph: Graph) -> set[str]:
     return {node.domain for node in graph.nodes()}.union(*(_domains(body) for body in bodies))
 
 
-def _graph(graph: Graph, weights: Mapping[str, Array], names: Mapping[Value, str]) -> onnx.GraphProto:
-    proto = onnx.GraphProto(name=graph.name)
+def _fill(proto: onnx.GraphProto, graph: Graph, weights: Mapping[str, Array], names: Mapping[Value, str]) -> None:
+    """Write a graph into the place of a model where it belongs: a message that is put into another one is copied, and
+    weights may be hundreds of megabytes."""
+    proto.name = graph.name
     for value in graph.inputs:
         if value.name in weights:
-            proto.initializer.append(_weight(value, weights[value.name]))
+            _set_weight(proto.initializer.add(), value, weights[value.name])
         else:
             proto.input.append(_value_info(names[value], value))
     _add_nodes(proto, graph, names, frozenset())
@@ -59,7 +61,6 @@ def _graph(graph: Graph, weights: Mapping[str, Array], names: Mapping[Value, str
         if names[value] != name:
             proto.node.append(helper.make_node("Identity", [names[value]], [name], name=f"{name}/Identity"))
         proto.output.append(_value_info(name, value))
-    return proto
 
 
 def _add_nodes(proto: onnx.GraphProto, graph: Graph, names: Mapping[Value, str], visible: frozenset[Value]) -> None:
@@ -154,10 +155,12 @@ def _array(value: Value) -> Array:
     return array
 
 
-def _weight(value: Value, array: Array) -> onnx.TensorProto:
+def _set_weight(proto: onnx.TensorProto, value: Value, array: Array) -> None:
     if DType.of(array) is not value.dtype or array.shape != value.shape:
         raise InternalError(f"the weight for {value!r} has the type {array.dtype}{array.shape}")
-    return numpy_helper.from_array(np.ascontiguousarray(array).reshape(array.shape), value.name)
+    little_endian = array.astype(array.dtype.newbyteorder("<"), copy=False)
+    proto.name, proto.data_type, proto.raw_data = value.name, value.dtype.code, little_endian.tobytes()
+    proto.dims.extend(array.shape)
 
 
 def _value_info(name: str, value: Value) -> onnx.ValueInfoProto:

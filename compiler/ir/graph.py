@@ -32,6 +32,11 @@ class Graph:
         """Found once: a graph never changes, and every pass asks."""
         return reachable(self.outputs.values())
 
+    @cached_property
+    def operators(self) -> frozenset[str]:
+        """The operators of the nodes, without those of their bodies."""
+        return frozenset([node.op_type for node in self.nodes()])
+
 
 def reachable(values: Iterable[Value]) -> list[Node]:
     """Every node that `values` depend on, in topological order."""

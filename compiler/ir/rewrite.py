@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from .graph import Graph
 from .operator import apply_record, find
@@ -13,21 +13,29 @@ Replace = Callable[[Node, tuple["Value | None", ...]], "Sequence[Value] | None"]
 """(old node, its already rewritten inputs) -> the new outputs, or None to keep the node."""
 
 
-def rewrite(graph: Graph, replace: Replace) -> tuple[Graph, bool]:
+def rewrite(graph: Graph, replace: Replace, only: Collection[str] | None = None) -> tuple[Graph, bool]:
     """Visit nodes in order; the second result says whether anything was replaced.
 
-    Bodies of nodes are not entered; a rule that wants to rewrites the attribute.
+    `only` are the operators that the rule ever replaces: it is not asked about others, nor are graphs without one gone
+    through. Bodies of nodes are not entered; a rule that wants to rewrites the attribute.
     """
+    if only is not None and graph.operators.isdisjoint(only):
+        return graph, False
     mapped: dict[Value, Value] = {}
     changed = False
     with _restored_scope():
         for node in graph.nodes():
-            inputs = tuple(None if value is None else mapped.get(value, value) for value in node.inputs)
-            _stand_at(node)
-            new = replace(node, inputs)
+            inputs = node.inputs
+            if mapped:
+                inputs = tuple(None if value is None else mapped.get(value, value) for value in inputs)
+            new: Sequence[Value] | None = None
+            if only is None or node.op_type in only:
+                _stand_at(node)
+                new = replace(node, inputs)
             if new is not None:
                 changed = True
             elif inputs != node.inputs:
+                _stand_at(node)
                 new = rebuild(node, inputs)
             if new is not None:
                 mapped.update(zip(node.outputs, new, strict=True))
@@ -74,7 +82,7 @@ def rebuild(node: Node, inputs: tuple[Value | None, ...]) -> tuple[Value, ...]:
         return node.outputs
     if all(map(_infers_alike, node.inputs, inputs)):
         types = tuple(output.type for output in node.outputs)
-        return Node(node.op_type, node.domain, inputs, node.attributes, types).outputs
+        return Node(node.op_type, node.domain, inputs, node.attributes, types, inferred=node.inferred).outputs
     return apply_record(find(node.op_type, node.domain), inputs, node.attributes)
 
 

@@ -208,7 +208,8 @@ def constant(data: Any, dtype: DType | None = None, name: str | None = None) -> 
         array = array.astype(np.float32)
     array = np.ascontiguousarray(array).reshape(array.shape)
     array.flags.writeable = False
-    node = Node("Constant", "", (), {"value": array}, (TensorType(DType.of(array), array.shape),), name)
+    types = (TensorType(DType.of(array), array.shape),)
+    node = Node("Constant", "", (), {"value": array}, types, name, inferred=True)
     return node.outputs[0]
 
 

@@ -21,11 +21,11 @@ AlgebraRule = Callable[[Node, Inputs], "Value | None"]
 
 def simplify_algebra(graph: Graph) -> tuple[Graph, bool]:
     """Apply the first rule that fits each node."""
-    return rewrite(graph, _simplify)
+    return rewrite(graph, _simplify, only=RULES)
 
 
 def _simplify(node: Node, inputs: Inputs) -> Sequence[Value] | None:
-    for rule in RULES.get(node.op_type, ()):
+    for rule in RULES[node.op_type]:
         value = rule(node, inputs)
         if value is not None:
             assert value.type == node.outputs[0].type, f"{rule.__name__} changed {node.outputs[0].type} to {value.type}"

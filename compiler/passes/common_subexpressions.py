@@ -20,7 +20,7 @@ def merge_common_subexpressions(graph: Graph) -> tuple[Graph, bool]:
             node.domain,
             node.op_type,
             inputs,
-            tuple(sorted((name, _hashable(value)) for name, value in node.attributes.items())),
+            tuple([(name, _hashable(node.attributes[name])) for name in sorted(node.attributes)]),
         )
         known = first.get(key)
         if known is None:

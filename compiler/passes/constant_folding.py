@@ -24,11 +24,15 @@ def _fold(node: Node, inputs: tuple[Value | None, ...]) -> Sequence[Value] | Non
         return None
     if node.op_type == "Shape":
         return _fold_shape(node)
+    arrays = []
+    for value in inputs:
+        array = None if value is None else value.constant
+        if value is not None and array is None:
+            return None
+        arrays.append(array)
     record = find(node.op_type, node.domain)
-    arrays = [None if value is None else value.constant for value in inputs]
-    known = all(value is None or array is not None for value, array in zip(inputs, arrays, strict=True))
     small = all(is_static(out.shape) and _size(out) <= LARGEST_FOLDED for out in node.outputs)
-    if not (known and small and record.evaluate is not None):
+    if not small or record.evaluate is None:
         return None
     with np.errstate(all="ignore"):  # infinities and NaN are legal constants
         results = record.evaluate(*arrays, **node.attributes)

@@ -29,13 +29,11 @@ def use_gemm(graph: Graph) -> tuple[Graph, bool]:
             value = _flattened(node, inputs) or _product_of_transposes(inputs)
         elif node.op_type == "Gemm":
             value = _gemm_of_transposes(node, inputs)
-        elif node.op_type == "Add":
-            value = _bias(node, inputs, uses) or _bias_of_rows(node, inputs, uses)
         else:
-            value = None
+            value = _bias(node, inputs, uses) or _bias_of_rows(node, inputs, uses)
         return None if value is None else [value]
 
-    return rewrite(graph, replace)
+    return rewrite(graph, replace, only=("MatMul", "Gemm", "Add"))
 
 
 def _flattened(node: Node, inputs: tuple[Value | None, ...]) -> Value | None:

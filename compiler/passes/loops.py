@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from ..ir import Graph, Node, Value, apply
 from ..ir.rewrite import rewrite, substitute
@@ -12,12 +12,16 @@ from ..ops.scan_gradient import Loop
 
 Pass = Callable[[Graph], "tuple[Graph, bool]"]
 
+LOOPS: Final = frozenset(["Scan"])
+
 
 def merge_loops(graph: Graph) -> tuple[Graph, bool]:
     """Loops over the same inputs, whose bodies have the same inputs, become one with the outputs of all.
 
     A gradient asks a loop for more outputs by making another one (nodes never change); this is where they meet.
     """
+    if graph.operators.isdisjoint(LOOPS):
+        return graph, False
     groups: dict[Hashable, list[Node]] = {}
     for node in graph.nodes():
         if node.op_type == "Scan":
@@ -25,7 +29,7 @@ def merge_loops(graph: Graph) -> tuple[Graph, bool]:
     merged: dict[Hashable, dict[tuple[Value, Layout | None], Value]] = {}
 
     def replace(node: Node, inputs: tuple[Value | None, ...]) -> Sequence[Value] | None:
-        group = groups.get(_same_steps(node), []) if node.op_type == "Scan" else []
+        group = groups.get(_same_steps(node), [])
         if len(group) < 2:
             return None
         key = _same_steps(node)
@@ -34,7 +38,7 @@ def merge_loops(graph: Graph) -> tuple[Graph, bool]:
             merged[key] = dict(zip(wanted, _with_results(node, inputs, list(wanted)), strict=True))
         return [merged[key][result] for result in _results(node)]
 
-    return rewrite(graph, replace)
+    return rewrite(graph, replace, only=LOOPS)
 
 
 def _same_steps(node: Node) -> Hashable:
@@ -70,12 +74,14 @@ def _with_results(
 def trim_loops(graph: Graph) -> tuple[Graph, bool]:
     """Take out of loops the outputs that nobody reads, the states that serve nothing else, and the inputs that their
     bodies do not read or that are constants."""
+    if graph.operators.isdisjoint(LOOPS):
+        return graph, False
     read = {value for node in graph.nodes() for value in node.given_inputs} | set(graph.outputs.values())
 
     def replace(node: Node, inputs: tuple[Value | None, ...]) -> Sequence[Value] | None:
-        return _trimmed(node, inputs, read) if node.op_type == "Scan" else None
+        return _trimmed(node, inputs, read)
 
-    return rewrite(graph, replace)
+    return rewrite(graph, replace, only=LOOPS)
 
 
 def _trimmed(node: Node, inputs: Sequence[Value | None], read: set[Value]) -> Sequence[Value] | None:
@@ -144,6 +150,8 @@ def in_bodies(one: Pass) -> Pass:
 
     def through(graph: Graph) -> tuple[Graph, bool]:
         graph, changed = one(graph)
+        if graph.operators.isdisjoint(LOOPS):
+            return graph, changed
         bodies: Mapping[Node, Graph] = {
             node: body
             for node in graph.nodes()
@@ -158,7 +166,7 @@ def in_bodies(one: Pass) -> Pass:
             attributes: dict[str, Any] = {**node.attributes, "body": bodies.get(node)}
             return apply("Scan", *inputs, **attributes) if node in bodies else None
 
-        return rewrite(graph, replace)[0], True
+        return rewrite(graph, replace, only=LOOPS)[0], True
 
     through.__name__ = one.__name__
     return through

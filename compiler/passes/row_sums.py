@@ -22,7 +22,7 @@ def use_row_products(graph: Graph) -> tuple[Graph, bool]:
     """ΣX over the leading axes becomes 1ᵀ·X, for float32 X of two or more axes."""
 
     def replace(node: Node, inputs: tuple[Value | None, ...]) -> Sequence[Value] | None:
-        if node.op_type != "ReduceSum" or node.domain or not _sums_columns(node):
+        if node.domain or not _sums_columns(node):
             return None
         x = inputs[0]
         assert x is not None
@@ -33,7 +33,7 @@ def use_row_products(graph: Graph) -> tuple[Graph, bool]:
         kept = [1] * (x.rank - 1) + [columns] if node.attribute("keepdims") else [columns]
         return [total if total.shape == tuple(kept) else op.Reshape(total, constant(np.array(kept)))]
 
-    return rewrite(graph, replace)
+    return rewrite(graph, replace, only=("ReduceSum",))
 
 
 def _sums_columns(node: Node) -> bool:

@@ -25,7 +25,7 @@ def fold_scaling(graph: Graph) -> tuple[Graph, bool]:
     varying = _varying(graph)
 
     def replace(node: Node, inputs: tuple[Value | None, ...]) -> Sequence[Value] | None:
-        if node.op_type not in ("Mul", "Add", "Sub") or node.domain:
+        if node.domain:
             return None
         for index in (0,) if node.op_type == "Sub" else (0, 1):
             old, old_factor = node.inputs[index], node.inputs[1 - index]
@@ -38,7 +38,7 @@ def fold_scaling(graph: Graph) -> tuple[Graph, bool]:
                     return [value]
         return None
 
-    return rewrite(graph, replace)
+    return rewrite(graph, replace, only=("Mul", "Add", "Sub"))
 
 
 def _varying(graph: Graph) -> set[Value]:

@@ -6,7 +6,7 @@ import errno
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -177,16 +177,17 @@ def test_an_interruption_leaves_nothing(bundle: Bundle, tmp_path: Path, monkeypa
 
 def _stop_after(written: int, reason: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let so many model files be written; of the next one half, then the failure."""
-    write_bytes, done = Path.write_bytes, []
+    done: list[Path] = []
 
-    def write(path: Path, data: bytes) -> int:
+    def write(path: Path, parts: Iterable[bytes | memoryview]) -> None:
+        data = b"".join(parts)
         if len(done) == written:
-            write_bytes(path, data[: len(data) // 2])
+            path.write_bytes(data[: len(data) // 2])
             raise reason
         done.append(path)
-        return write_bytes(path, data)
+        path.write_bytes(data)
 
-    monkeypatch.setattr(Path, "write_bytes", write)
+    monkeypatch.setattr("netwright.compiler.bundle.write_parts", write)
 
 
 def test_someone_else_was_faster(bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
