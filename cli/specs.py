@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from netwright.compiler import Bundle, Spec
     from netwright.compiler.bundle import Target
+    from netwright.compiler.tokenizer_files import TokenizerFile
 
 set_option = click.option(
     "--set",
@@ -32,10 +33,14 @@ class LoadedSpec:
 
     spec: Spec
     base: Path
+    given: str
+    overrides: Sequence[str]
 
 
-def load_spec(given: str, overrides: Sequence[str] = ()) -> LoadedSpec:
-    """Read and check the spec that `given` means, a path or a library name.
+def load_spec(
+    given: str, overrides: Sequence[str] = (), token_sizes: Mapping[str, int] = MappingProxyType({})
+) -> LoadedSpec:
+    """Read and check the spec that `given` means, a path or a library name. `token_sizes`: of fitted tokenizers.
 
     Raises:
         SpecError: every mistake that can be found without building the network.
@@ -47,10 +52,17 @@ def load_spec(given: str, overrides: Sequence[str] = ()) -> LoadedSpec:
     file = find_spec(given)
     if file in library().values():  # called by its name in the library, not by where the package is installed
         text = file.path.read_text(encoding="utf-8")
-        spec = load_text(text, file.shown, base=file.path.parent, data_schema=source_schema, overrides=overrides)
+        spec = load_text(
+            text,
+            file.shown,
+            base=file.path.parent,
+            data_schema=source_schema,
+            overrides=overrides,
+            token_sizes=token_sizes,
+        )
     else:
-        spec = load(file.path, data_schema=source_schema, overrides=overrides)
-    return LoadedSpec(spec, file.path.parent)
+        spec = load(file.path, data_schema=source_schema, overrides=overrides, token_sizes=token_sizes)
+    return LoadedSpec(spec, file.path.parent, given, overrides)
 
 
 def data_schema() -> dict[str, Any]:
@@ -63,7 +75,9 @@ def data_schema() -> dict[str, Any]:
 def compile_loaded(
     loaded: LoadedSpec, target: Target = "portable", forms: Mapping[str, str] = MappingProxyType({})
 ) -> Bundle:
-    """The bundle of a spec. The size of the data is looked up where a learning-rate schedule may depend on it.
+    """The bundle of a spec, after its tokenizers are fitted to the training texts, so that `${…}` knows their sizes.
+
+    The size of the data is looked up where a learning-rate schedule may depend on it.
 
     Raises:
         SpecError: mistakes that only building the graphs shows.
@@ -72,23 +86,28 @@ def compile_loaded(
     from netwright.compiler import SpecError, compile_spec
     from netwright.runtime.errors import RuntimeProblem
 
-    from .vocabularies import fit_vocabularies
+    from .vocabularies import fit_tokenizers, fit_vocabularies
 
+    tokenizers = fit_tokenizers(loaded.spec, loaded.base)
+    if tokenizers:
+        loaded = load_spec(loaded.given, loaded.overrides, {name: file.size for name, file in tokenizers.items()})
     rows, missing = None, None
     try:
-        rows = _rows_for_schedule(loaded)
+        rows = _rows_for_schedule(loaded, tokenizers)
     except RuntimeProblem as problem:  # such as a data set that was not fetched; a schedule in steps can do without
         missing = problem
     try:
         words = fit_vocabularies(loaded.spec, loaded.base)
-        return compile_spec(loaded.spec, target=target, train_rows=rows, vocabularies=words, forms=forms)
+        return compile_spec(
+            loaded.spec, target=target, train_rows=rows, vocabularies=words, tokenizers=tokenizers, forms=forms
+        )
     except SpecError:
         if missing is not None:
             raise missing from None
         raise
 
 
-def _rows_for_schedule(loaded: LoadedSpec) -> int | None:
+def _rows_for_schedule(loaded: LoadedSpec, tokenizers: Mapping[str, TokenizerFile]) -> int | None:
     """The number of training rows when a schedule plans the learning rate over the epochs, else None."""
     from netwright.compiler.losses import Loss
     from netwright.compiler.schedules.base import Schedule
@@ -100,7 +119,12 @@ def _rows_for_schedule(loaded: LoadedSpec) -> int | None:
     settings = vars(training.optimizer.optimizer).values()
     if not any(isinstance(value, Schedule) for value in settings):
         return None
-    names = [*(given.name for given in loaded.spec.inputs), *loaded.spec.columns_of_losses]
+    if data.windows is not None:
+        from .vocabularies import training_windows
+
+        return training_windows(loaded.spec, loaded.base, tokenizers)
+    given = [item.name for item in loaded.spec.inputs if item.length_of is None]
+    names = [*given, *loaded.spec.columns_of_losses]
     found = [data.columns.get(name, name) for name in names]
     columns = [column for each in found for column in ([each] if isinstance(each, str) else each)]
     balance = None

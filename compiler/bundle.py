@@ -33,6 +33,7 @@ from .schedules.base import Horizon
 from .spec.model import Spec
 from .spec.settings import LayerEntry, TrainingSettings
 from .state import State
+from .tokenizer_files import TokenizerFile, check_sizes, file_of_tokenizer, require_tokenizers
 from .training.graphs import SEED, Graphs, build_graphs
 from .training.ort_training import TRAINING_MODEL, ApiOptimizer
 from .training.update import RANDOM_COUNTER
@@ -61,6 +62,7 @@ class Bundle:
     target: Target
     built: Graphs
     manifest: Mapping[str, Any]
+    tokenizers: Mapping[str, TokenizerFile]
     questions: Mapping[str, Question]
     """The computations that may be built in several forms; `compile_spec(forms=…)` answers them."""
 
@@ -125,6 +127,8 @@ class Bundle:
                 yield file_of(name), file_parts(graph, weights, self._first_of, self._metadata(name))
             else:
                 yield file_of(name), [self._model(name).SerializeToString(deterministic=True)]
+        for name, file in self.tokenizers.items():
+            yield file_of_tokenizer(name), [file.content]
         optimizer = self.built.api_optimizer
         if optimizer is not None:
             from .emit_ort_training import emit_optimizer_model
@@ -219,22 +223,25 @@ def compile_spec(
     target: Target = "portable",
     train_rows: int | None = None,
     vocabularies: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    tokenizers: Mapping[str, TokenizerFile] = MappingProxyType({}),
     forms: Mapping[str, str] = MappingProxyType({}),
 ) -> Bundle:
     """Build every graph of a spec.
 
     `train_rows` is the number of training examples, for schedules that count in epochs; `vocabularies` are the words
-    fitted to the training texts, by layer name. `forms` are answers to a bundle's `questions`, by their subjects.
+    fitted to the training texts, by layer name, `tokenizers` what was fitted to them of the spec's. `forms` are answers to a bundle's `questions`, by their subjects.
     Raises SpecError.
     """
     api = target == "ort-training"
+    require_tokenizers(spec, tokenizers)
     with choosing(forms) as choices, _no_search_for_garbage():
         horizon = _horizon(spec.training, train_rows)
         built = build_graphs(spec, horizon, PASSES_OF[target], vocabularies, training_api=api)
     if not api:
         _check_recording(spec, built)
-    manifest = manifest_of(spec, target, built, choices, vocabularies)
-    return Bundle(spec, target, built, manifest, choices.questions)
+    check_sizes(spec, built.forward, built.targets, tokenizers)
+    manifest = manifest_of(spec, target, built, choices, vocabularies, tokenizers)
+    return Bundle(spec, target, built, manifest, tokenizers, choices.questions)
 
 
 @contextlib.contextmanager

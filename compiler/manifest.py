@@ -10,13 +10,14 @@ from typing import Any, Final
 from .ir import OPSET, Graph, Value
 from .ir.choices import Choices
 from .network import Forward, build_forward, without_batch
-from .spec.model import Spec
-from .spec.settings import TrainingSettings
+from .spec.model import InputSpec, Spec
+from .spec.settings import DataSettings, TrainingSettings
 from .state import State
 from .training.graphs import SEED, Graphs
 from .training.loss_sums import loss_finalize, loss_sum_names
 from .training.objective import Target as TargetInput
 from .training.objective import declare_targets
+from .tokenizer_files import TokenizerFile, tokenizer_entries
 from .training.ort_training import API_GRAPHS, EVAL_MODEL, TRAINING_MODEL, ApiOptimizer, gradient_name
 from .variables import IN_FILES, Variables
 
@@ -42,7 +43,12 @@ WITH_WEIGHTS: Final = ("inference", "inference_step")
 
 
 def manifest_of(
-    spec: Spec, target: str, built: Graphs, choices: Choices, vocabularies: Mapping[str, Sequence[str]]
+    spec: Spec,
+    target: str,
+    built: Graphs,
+    choices: Choices,
+    vocabularies: Mapping[str, Sequence[str]],
+    tokenizers: Mapping[str, TokenizerFile],
 ) -> dict[str, Any]:
     """The manifest of the graphs of a spec, as `manifest.json` has it."""
     from . import __version__
@@ -64,7 +70,7 @@ def manifest_of(
         ],
         "metrics": _metric_entries(training, built) if training else [],
         "training": _training_entry(training) if training else None,
-        "data": _data_entry(spec) if data else None,
+        "data": data_entry(spec) if data else None,
         "fitting": [
             {"state": step.state, "statistic": step.statistic, "sums": list(step.outputs), "stage": step.stage}
             for step in built.fitting
@@ -73,6 +79,7 @@ def manifest_of(
         **({"training_api": _api_entry(built.api_optimizer)} if built.api_optimizer else {}),
         "files": [{"path": path, "sha256": model.sha256} for path, model in sorted(built.variables.foreign.items())],
         "vocabularies": _vocabulary_entries(vocabularies),
+        "tokenizers": tokenizer_entries(spec, tokenizers),
     }
 
 
@@ -189,7 +196,23 @@ def _data_columns(spec: Spec, forward: Forward, targets: Mapping[str, TargetInpu
     limits = {name: {"limit": limit} for name, limit in forward.limits.items()}
     features = [_column_entry(value, columns) | limits.get(name, {}) for name, value in forward.features.items()]
     classes = [{**_column_entry(item.value, columns), "classes": item.classes} for item in targets.values()]
-    return {"features": features, "targets": classes}
+    made = {item.name: _made_of_text(item) for item in spec.inputs}
+    windows = spec.data.windows if spec.data else None
+    if windows is not None:
+        made[windows.target] = {"next_of": next(item.name for item in spec.inputs if item.tokens is not None)}
+    return {
+        "features": [entry | made.get(entry["name"], {}) for entry in features],
+        "targets": [entry | made.get(entry["name"], {}) for entry in classes],
+    }
+
+
+def _made_of_text(item: InputSpec) -> dict[str, Any]:
+    """How the host makes a feature of the texts in the data."""
+    tokens = item.tokens
+    if tokens is not None:
+        plan = {"by": tokens.by, "begin": tokens.begin, "end": tokens.end, "longest": tokens.longest}
+        return {"tokens": plan}
+    return {"length_of": item.length_of} if item.length_of is not None else {}
 
 
 def _metric_entries(training: TrainingSettings, built: Graphs) -> list[dict[str, Any]]:
@@ -223,7 +246,8 @@ def _training_entry(training: TrainingSettings) -> dict[str, Any]:
     }
 
 
-def _data_entry(spec: Spec) -> dict[str, Any]:
+def data_entry(spec: Spec) -> dict[str, Any]:
+    """The manifest's `data`, of a spec that has the section."""
     data = spec.data
     assert data is not None
     split = data.split
@@ -237,4 +261,18 @@ def _data_entry(spec: Spec) -> dict[str, Any]:
         },
         "shuffle": data.shuffle,
         "balance": None if data.balance is None else {"method": data.balance.method, "by": data.balance.by},
+        **_text_entry(spec, data),
     }
+
+
+def _text_entry(spec: Spec, data: DataSettings) -> dict[str, Any]:
+    """How texts become batches; nothing where they do not."""
+    entry: dict[str, Any] = {}
+    if data.windows is not None:
+        windows = data.windows
+        streams = spec.training.batch_size if spec.training and not data.shuffle else None
+        lengths = {"length": windows.length, "evaluation_length": windows.evaluation_length or windows.length}
+        entry["windows"] = {**lengths, "streams": streams}
+    if data.bucket_by is not None:
+        entry["bucket_by"] = data.bucket_by
+    return entry

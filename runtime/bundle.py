@@ -10,6 +10,7 @@ from .decode import DecodeError, decode
 from .errors import UserError
 from .finalize import FINALIZERS
 from .manifest import BATCH_ROLES, BUNDLE_FORMAT, Manifest, TrainingApi, TrainingPlan
+from .tokenizers.tokenizer import Tokenizer, read_tokenizer
 
 TRAINING_GRAPHS = ("init", "step", "evaluate")
 API_TRAINING_GRAPHS = ("init", "training_model", "eval_model", "evaluate")
@@ -62,6 +63,21 @@ class Bundle:
             )
         return self.manifest.training
 
+    def tokenizer(self, feature: str) -> Tokenizer:
+        """The tokenizer of a feature of text, or of one made of such a feature.
+
+        Raises:
+            UserError: the feature is not made of text, or the tokenizer's file cannot be read.
+            EnvironmentProblem: the tokenizer needs a library that is not installed.
+        """
+        fields = {field.name: field for field in (*self.manifest.features, *self.manifest.targets)}
+        source = fields[feature].of_text if feature in fields else None
+        plan = fields[source].tokens if source in fields else None
+        entry = next((each for each in self.manifest.tokenizers if plan and each.name == plan.by), None)
+        if entry is None:
+            raise UserError(f"{self.folder}: the bundle has no tokenizer for '{feature}'")
+        return read_tokenizer(self.folder / entry.file)
+
 
 def load_bundle(folder: str | Path) -> Bundle:
     """Read `folder`/manifest.json and check that the bundle is whole and of a version this runtime knows.
@@ -80,6 +96,12 @@ def load_bundle(folder: str | Path) -> Bundle:
     for file in (api.optimizer_model, api.checkpoint) if api else ():
         if not (folder / file).is_file():
             raise UserError(f"{folder}: the file '{file}' is missing", "compile the spec again")
+    for tokenizer in manifest.tokenizers:
+        if not (folder / tokenizer.file).is_file():
+            raise UserError(
+                f"{folder}: the file '{tokenizer.file}' of the tokenizer '{tokenizer.name}' is missing",
+                "compile the spec again",
+            )
     _check_state(folder, manifest)
     _check_metrics(folder, manifest)
     return Bundle(folder, manifest)

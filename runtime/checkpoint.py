@@ -136,7 +136,7 @@ def check_vocabularies(run: Path, known: Manifest, manifest: Manifest) -> None:
     """Refuse to go on with weights that are for other words, where the training texts have changed meanwhile.
 
     Raises:
-        UserError: each layer whose words are not those of the run.
+        UserError: each layer and tokenizer whose words are not those of the run.
     """
     before = {vocabulary.layer: vocabulary for vocabulary in known.vocabularies}
     changes = [
@@ -144,6 +144,13 @@ def check_vocabularies(run: Path, known: Manifest, manifest: Manifest) -> None:
         + (f"now to {now.words:,}" if now.words != then.words else "now to others")
         for now in manifest.vocabularies
         if (then := before.get(now.layer)) is not None and then.sha256 != now.sha256
+    ]
+    tokens = {tokenizer.name: tokenizer for tokenizer in known.tokenizers}
+    changes += [
+        f"\n  '{now.name}' was fitted to {then.size:,} tokens, "
+        + (f"now to {now.size:,}" if now.size != then.size else "now to others")
+        for now in manifest.tokenizers
+        if (then := tokens.get(now.name)) is not None and then.sha256 != now.sha256
     ]
     if changes:
         raise UserError(

@@ -61,12 +61,25 @@ class StateEntry:
 
 
 @dataclass(frozen=True)
+class TokenPlan:
+    """How a text becomes a row of tokens: the tokenizer, what is put around it, and where it is cut."""
+
+    by: str
+    begin: bool = False
+    end: bool = False
+    longest: int | None = None
+
+
+@dataclass(frozen=True)
 class Field:
     """A feature, target or output of the model. `shape` is without the batch axis.
 
     `column` names the data's column, or several that become one vector; `labels` are what the values 0, 1 … stand for,
     which a run learns from its data. A feature that is looked up (words for an embedding) is a whole number from 0 to
     `limit` - 1.
+
+    `tokens`: the data are texts, and these their tokens. `length_of` and `next_of` name a feature with tokens: this one
+    is how many each text has, or the same window of them one later.
     """
 
     name: str
@@ -76,6 +89,14 @@ class Field:
     classes: int | None = None
     labels: tuple[str, ...] | None = None
     limit: int | None = None
+    tokens: TokenPlan | None = None
+    length_of: str | None = None
+    next_of: str | None = None
+
+    @property
+    def of_text(self) -> str | None:
+        """The feature whose text this one is made of, itself perhaps; None where it is a column of the data."""
+        return self.name if self.tokens is not None else self.length_of or self.next_of
 
 
 @dataclass(frozen=True)
@@ -107,6 +128,17 @@ class Vocabulary:
 
     layer: str
     words: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class TokenizerEntry:
+    """A tokenizer: its file in the bundle's folder, the SHA-256 of that, and how many tokens it has."""
+
+    name: str
+    file: str
+    level: str
+    size: int
     sha256: str
 
 
@@ -195,6 +227,7 @@ class Manifest:
     fitting: tuple[FittingStep, ...] = ()
     forms: dict[str, str] = field(default_factory=dict)
     vocabularies: tuple[Vocabulary, ...] = ()
+    tokenizers: tuple[TokenizerEntry, ...] = ()
     training_api: TrainingApi | None = None
     files: tuple[SourceFile, ...] = ()
 

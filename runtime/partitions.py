@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
 
 from .bundle import Bundle
 from .data.batches import Batches
-from .data.columns import Columns
+from .data.columns import Columns, only
 from .data.conform import Field
 from .data.conformed import Adapter, adapt
 from .data.plan import Partitions, load_partitions
+from .data.tokens import TokenColumns, WindowPlan, text_stream, window_columns
 from .errors import UserError
+from .manifest import Field as ManifestField
 from .prepare import with_prepared
+from .tokenizers.tokenizer import Tokenizer
 
 
 def bundle_partitions(bundle: Bundle, base: Path | None) -> Partitions:
@@ -28,7 +35,46 @@ def bundle_partitions(bundle: Bundle, base: Path | None) -> Partitions:
         )
     features = [dataclasses.asdict(field) for field in manifest.features]
     targets = [dataclasses.asdict(field) for field in manifest.targets]
-    return _prepared(bundle, load_partitions(manifest.data, features, targets, base or Path()))
+    loaded = load_partitions(manifest.data, features, targets, base or Path())
+    return _prepared(bundle, in_tokens(bundle, loaded))
+
+
+def in_tokens(bundle: Bundle, partitions: Partitions) -> Partitions:
+    """The partitions with their texts as tokens, in windows where the data plan says so; the same without texts.
+
+    Raises:
+        UserError, EnvironmentProblem: a tokenizer cannot be had; there is too little text for a window.
+    """
+    fields = [f for f in (*bundle.manifest.features, *bundle.manifest.targets) if f.of_text is not None]
+    if not fields:
+        return partitions
+    tokenizers = {field.name: bundle.tokenizer(field.name) for field in fields if field.tokens is not None}
+    if windows := (bundle.manifest.data or {}).get("windows"):
+        return _in_windows(partitions, fields, tokenizers, WindowPlan.from_manifest(windows))
+    parts = {part: TokenColumns(columns, fields, tokenizers) for part, columns in partitions.by_name().items()}
+    epoch = None if partitions.epoch is None else TokenColumns(partitions.epoch, fields, tokenizers)
+    return Partitions(parts["train"], parts.get("validation"), parts.get("test"), epoch, partitions.facts)
+
+
+def _in_windows(
+    partitions: Partitions, fields: Sequence[ManifestField], tokenizers: Mapping[str, Tokenizer], plan: WindowPlan
+) -> Partitions:
+    """Training goes through windows of its own, in `epoch`; every part is evaluated in those for evaluation."""
+    feature = next(field for field in fields if field.tokens is not None)
+    targets = [field.name for field in fields if field.next_of is not None]
+    parts, epoch = {}, None
+    for part, columns in partitions.by_name().items():
+        stream = text_stream(columns, feature, tokenizers[feature.name])
+        parts[part] = window_columns(stream, plan, feature.name, targets, part, training=False)
+        if part == "train":
+            epoch = window_columns(stream, plan, feature.name, targets, part, training=True)
+    return Partitions(parts["train"], parts.get("validation"), parts.get("test"), epoch, partitions.facts)
+
+
+def bucket_lengths(bundle: Bundle, columns: Columns) -> npt.NDArray[np.int64] | None:
+    """The lengths by which batches are made alike, where the data plan says so."""
+    name = (bundle.manifest.data or {}).get("bucket_by")
+    return None if name is None else only(columns, [name]).take(slice(None))[name].astype(np.int64)
 
 
 def _prepared(bundle: Bundle, partitions: Partitions) -> Partitions:

@@ -39,7 +39,7 @@ from .loop import StepResult
 from .loss_scale import LossScale
 from .manifest import TrainingPlan
 from .metrics_file import MetricsFile, forget_after
-from .partitions import bundle_partitions, given_partitions, in_order
+from .partitions import bucket_lengths, bundle_partitions, given_partitions, in_order
 from .run_folder import RunFolder
 from .session import SessionSettings
 from .state import first_non_finite
@@ -233,7 +233,8 @@ class Trainer:
         self.loss_scale = LossScale(bundle, self.state)
         shuffle = bool((bundle.manifest.data or {}).get("shuffle", True))
         epoch = partitions.train if partitions.epoch is None else partitions.epoch
-        self.batches = Batches(epoch, plan.batch_size, shuffle=shuffle, seed=self.position.seed)
+        lengths = bucket_lengths(bundle, epoch)
+        self.batches = Batches(epoch, plan.batch_size, shuffle=shuffle, seed=self.position.seed, lengths=lengths)
         self.stopper = EarlyStopper(bundle.manifest, plan)
         self.batch: Batch | None = None
         self.saved_step: int | None = None

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
+from types import MappingProxyType
 from typing import Any, TypeAlias, TypeVar
 
 from netwright.schema import Registry
@@ -44,6 +45,8 @@ from .settings import (
     LossEntry,
     MetricEntry,
     OptimizerEntry,
+    TokenizerSettings,
+    TokensSettings,
     TrainingSettings,
 )
 
@@ -63,6 +66,8 @@ class InputSpec:
     origin: Origin
     preprocess: tuple[LayerEntry, ...] = ()
     """Applied to what is given; everything else that reads `name` reads what the last of them makes."""
+    tokens: TokensSettings | None = None
+    length_of: str | None = None
 
 
 @dataclass(frozen=True)
@@ -88,6 +93,7 @@ class Spec:
     outputs: tuple[OutputSpec, ...]
     training: TrainingSettings | None
     data: DataSettings | None
+    tokenizers: Mapping[str, TokenizerSettings]
     file: str
     sha256: str
     """Of the canonical JSON of `tree`: comments, order of keys and formatting do not matter."""
@@ -127,14 +133,16 @@ def load(
     data_schema: DataSchema | None = None,
     overrides: Sequence[str] = (),
     families: Families | None = None,
+    token_sizes: Mapping[str, int] = MappingProxyType({}),
 ) -> Spec:
     """Read, check and build the spec in the file `path`.
 
     `data_schema` describes `data.source` (None: anything), `overrides` are `training.epochs=3` strings,
-    `families` the registries (None: the installed ones). Raises `SpecError` with every mistake found.
+    `families` the registries (None: the installed ones), `token_sizes` how many tokens the tokenizers have that were
+    fitted (for the others a stand-in is reckoned with). Raises `SpecError` with every mistake found.
     """
     root, found = read_file(path)
-    return _resolve(root, found, str(path), FilePath(path).parent, data_schema, overrides, families)
+    return _resolve(root, found, str(path), FilePath(path).parent, data_schema, overrides, families, token_sizes)
 
 
 def load_text(
@@ -145,10 +153,11 @@ def load_text(
     data_schema: DataSchema | None = None,
     overrides: Sequence[str] = (),
     families: Families | None = None,
+    token_sizes: Mapping[str, int] = MappingProxyType({}),
 ) -> Spec:
     """`load` for text at hand; `file` is what diagnostics call it, `base` the folder that paths in it start from."""
     root, found = read_text(text, file)
-    return _resolve(root, found, file, base, data_schema, overrides, families)
+    return _resolve(root, found, file, base, data_schema, overrides, families, token_sizes)
 
 
 def _resolve(
@@ -159,6 +168,7 @@ def _resolve(
     data_schema: DataSchema | None,
     overrides: Sequence[str],
     families: Families | None,
+    token_sizes: Mapping[str, int],
 ) -> Spec:
     """From the tree as written to the typed spec: include, override, then check."""
     families = families or installed_families()
@@ -166,10 +176,10 @@ def _resolve(
     root = apply_overrides(root, overrides)
     if not found:
         try:  # quick, as it imports and describes the few kinds that the spec names; a message may need the others
-            return _check(root, [], file, base, data_schema, families, set(_words(root)))
+            return _check(root, [], file, base, data_schema, families, set(_words(root)), token_sizes)
         except SpecError:
             pass
-    return _check(root, found, file, base, data_schema, families, None)
+    return _check(root, found, file, base, data_schema, families, None, token_sizes)
 
 
 def _words(node: Node) -> Iterator[str]:
@@ -193,6 +203,7 @@ def _check(
     data_schema: DataSchema | None,
     families: Families,
     named: Collection[str] | None,
+    token_sizes: Mapping[str, int],
 ) -> Spec:
     """Check the tree as written, expand it, check what it means; of kinds, those in `named` are known (None: all)."""
     source = data_schema(named) if callable(data_schema) else data_schema
@@ -204,7 +215,7 @@ def _check(
         raise SpecError(found)
     mistakes, wrong = check_blocks(root, blocks, families, check)
     found += mistakes
-    expansion = expand(root, families, blocks, check, [*broken, *wrong], found)
+    expansion = expand(root, families, blocks, check, [*broken, *wrong], found, token_sizes)
     if expansion.whole:
         found += check_semantics(expansion, families, broken)
     if found:
@@ -250,6 +261,9 @@ class _Builder:
             outputs=outputs,
             training=training,
             data=data,
+            tokenizers={
+                name: TokenizerSettings.from_yaml(value) for name, value in self._tree.get("tokenizers", {}).items()
+            },
             file=self._file,
             sha256=_sha256(self._written),
             tree=self._written,
@@ -265,7 +279,8 @@ class _Builder:
         own = {key: item for key, item in value.items() if key != "preprocess"} if isinstance(value, dict) else value
         settings = InputSettings.from_yaml(own)
         layers = self._layers(self._expansion.preprocess.get(name, ()), (*path, "preprocess"))
-        return InputSpec(name, settings.shape, settings.dtype, self._origin(path), layers)
+        origin = self._origin(path)
+        return InputSpec(name, settings.shape, settings.dtype, origin, layers, settings.tokens, settings.length_of)
 
     def _kind(self, registry: Registry[Any], entry: Entry) -> Any:
         """The object an entry means; None, and a diagnostic, when its class refuses the combination of fields."""

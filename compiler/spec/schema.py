@@ -16,7 +16,16 @@ from .expand import Composite
 from .expand.blocks import Block, BlockSettings, ParameterSettings, call_schema
 from .expand.constants import CONSTANTS_SCHEMA
 from .include import INCLUDE_SCHEMA
-from .settings import NAME, NAME_PATTERN, REFERENCE, REFERENCES, DataSettings, InputSettings, TrainingSettings
+from .settings import (
+    NAME,
+    NAME_PATTERN,
+    REFERENCE,
+    REFERENCES,
+    DataSettings,
+    InputSettings,
+    TokenizerSettings,
+    TrainingSettings,
+)
 
 LANGUAGE_VERSION = 1
 
@@ -106,6 +115,13 @@ def schema_without_blocks(
             "include": INCLUDE_SCHEMA,
             "name": {**NAME, "description": "Name of the model (default: that of the file)."},
             "constants": CONSTANTS_SCHEMA,
+            "tokenizers": {
+                "type": "object",
+                "description": "What makes whole numbers of text, by name.",
+                "minProperties": 1,
+                "propertyNames": {"pattern": "^[A-Za-z_][A-Za-z0-9_]*$"},
+                "additionalProperties": described_schema(TokenizerSettings, definitions),
+            },
             "blocks": _blocks_schema(definitions),
             "inputs": {
                 "type": "object",

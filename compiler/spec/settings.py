@@ -127,6 +127,45 @@ class MetricEntry:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TokenizerSettings(Described):
+    """What makes whole numbers of text: fitted to the training texts, and kept in the bundle as a file.
+
+    `${name}` is how many tokens it has. There are four besides those of the texts: 0 pads, 1 is an unknown token, 2 and
+    3 are begin and end.
+    """
+
+    shorthand: ClassVar[str | None] = "level"
+    level: Literal["char", "word", "space", "bpe"] = spec_field(
+        "`char`: every character. `word`: runs of letters and digits, apostrophes inside included, and every other "
+        "character that is no space. `space`: what stands between spaces, for words that are cut already, and tags. "
+        "`bpe`: byte pairs, which needs the extra `text`."
+    )
+    size: int | None = spec_field(
+        "How many tokens there are at most (default: all that occur, of `bpe` 4096).", default=None, minimum=5
+    )
+    minimum_count: int = spec_field("Rarer tokens are unknown.", default=1, minimum=1)
+    lower: bool = spec_field("Put text into lower case first.", default=False)
+
+    @property
+    def stand_in(self) -> int:
+        """How many tokens to reckon with where the texts are not read."""
+        return self.size or 256
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokensSettings(Described):
+    """How a text becomes one row of whole numbers."""
+
+    shorthand: ClassVar[str | None] = "by"
+    by: str = spec_field("The name of a tokenizer.")
+    begin: bool = spec_field("Put the token `begin` before the text.", default=False)
+    end: bool = spec_field("Put the token `end` after the text.", default=False)
+    longest: int | None = spec_field(
+        "Cut a text that has more tokens, begin and end included.", default=None, minimum=1
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class InputSettings(Described):
     """A value that the network is given, one per example of the batch."""
 
@@ -145,6 +184,12 @@ class InputSettings(Described):
         "Layers applied to it first, inside the model; its name then means what they make of it.",
         default=(),
         schema={"type": "array", "items": {"$ref": "#/$defs/layer"}, "minItems": 1},
+    )
+    tokens: TokensSettings | None = spec_field(
+        "The data are texts, whose tokens these are. Needs dtype int64 and one symbolic axis.", default=None
+    )
+    length_of: str | None = spec_field(
+        "The input with `tokens` whose number of tokens this is. Needs dtype int64 and shape [].", default=None
     )
 
 
@@ -253,6 +298,23 @@ class Balance(Described):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Windows(Described):
+    """Join the texts to one stream and cut that into windows, for a language model.
+
+    With `shuffle: false` the training stream is cut into `batch_size` streams side by side, and row i of a batch goes
+    on where row i of the batch before ended, as `stateful` layers need. Otherwise the windows come in a new order every
+    epoch. Tokens at the end of a stream that fill no window are left out.
+    """
+
+    shorthand: ClassVar[str | None] = "length"
+    length: int = spec_field("Tokens of a window that is trained on.", minimum=1)
+    evaluation_length: int | None = spec_field(
+        "Tokens of a window that evaluates, each beginning from nothing (default: `length`).", default=None, minimum=1
+    )
+    target: str = spec_field("The target that is the same window one token later.", default="label")
+
+
+@dataclass(frozen=True, kw_only=True)
 class DataSettings(Described):
     """Where the examples come from."""
 
@@ -273,4 +335,8 @@ class DataSettings(Described):
         },
     )
     balance: Balance | None = spec_field("Show rare classes more often.", default=None)
+    windows: Windows | None = spec_field("Cut the texts into windows, for a language model.", default=None)
+    bucket_by: str | None = spec_field(
+        "An input with `length_of`: training batches are made of texts of similar length.", default=None
+    )
     origin: Origin = dataclasses.field(default=NOWHERE, compare=False)

@@ -6,7 +6,10 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from typing import TypeVar, overload
+from typing import TypeAlias, TypeVar, overload
+
+import numpy as np
+import numpy.typing as npt
 
 from .blocks import Blocked, rebatched, window_orders
 from .columns import Batch, Columns, Rows
@@ -14,6 +17,10 @@ from .split import Stream, random_order
 from .streams import BatchStream, resized
 
 T = TypeVar("T")
+Order: TypeAlias = npt.NDArray[np.int64]
+
+POOL = 50
+"""Batches whose rows are sorted together by length."""
 
 PREFETCH_DEPTH = 2
 """Batches taken ahead: one being used, one ready, one being taken."""
@@ -31,6 +38,7 @@ class Batches:
     shuffle: a new order every epoch; otherwise rows come as they are stored.
     seed: of the shuffling. Epoch e of seed s has one order, whatever ran before, so a resumed run sees the same rows.
     prefetch: batches to take ahead in a background thread; 0 takes each when it is asked for; None decides by size.
+    lengths: of the rows; with it a shuffled batch is made of rows of similar length.
     """
 
     def __init__(
@@ -41,6 +49,7 @@ class Batches:
         shuffle: bool = False,
         seed: int = 0,
         prefetch: int | None = None,
+        lengths: npt.NDArray[np.int64] | None = None,
     ) -> None:
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, received {batch_size}")
@@ -49,6 +58,7 @@ class Batches:
         self.shuffle = shuffle
         self.seed = seed
         self._prefetch = prefetch
+        self._lengths = lengths
 
     @property
     def steps(self) -> int:
@@ -104,6 +114,8 @@ class Batches:
                 window_orders(self.columns, self.seed, epoch), self.batch_size, start_step * self.batch_size
             )
         order = random_order(rows, self.seed, Stream.SHUFFLE, epoch)
+        if self._lengths is not None:
+            order = by_length(order, self._lengths, self.batch_size)
         return (order[start : start + self.batch_size] for start in starts)
 
     def _depth(self, background_work: bool) -> int:
@@ -112,6 +124,22 @@ class Batches:
         row_bytes = self.columns.row_bytes
         inline = row_bytes is not None and row_bytes * self.batch_size < INLINE_BYTES and not background_work
         return 0 if inline else PREFETCH_DEPTH
+
+
+def by_length(order: Order, lengths: Order, batch_size: int) -> Order:
+    """The rows in another order: batches of similar lengths, which follow each other in the order of their first rows.
+
+    Of every POOL batches the rows are sorted by length and cut into batches. So a batch is padded little, and which
+    rows meet still changes from epoch to epoch. The rows that fill no batch stay at the end.
+    """
+    full = len(order) // batch_size * batch_size
+    batches = []
+    for start in range(0, full, POOL * batch_size):
+        pool = order[start : min(start + POOL * batch_size, full)]
+        places = np.argsort(lengths[pool], kind="stable").reshape(-1, batch_size)
+        batches += [(start + int(each.min()), pool[each]) for each in places]
+    batches.sort(key=lambda batch: batch[0])  # as random as the order was
+    return np.concatenate([*(rows for _, rows in batches), order[full:]])
 
 
 def ahead(jobs: Iterable[Callable[[], T]], depth: int) -> Iterator[T]:

@@ -13,7 +13,7 @@ Rows are counted from 0, as NumPy does. Where only some rows are at hand, `rows`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -48,11 +48,19 @@ class Field:
 
     @classmethod
     def from_manifest(cls, entry: Mapping[str, Any]) -> Self:
-        """From an entry of the manifest's `features` or `targets`; `column` defaults to the name."""
+        """From an entry of the manifest's `features` or `targets`; `column` defaults to the name. Of tokens the data
+        have the text."""
         name = entry["name"]
         column = entry.get("column") or name
         column = column if isinstance(column, str) else tuple(column)
+        if entry.get("tokens"):
+            return cls(name, "string", (), column)
         return cls(name, entry["dtype"], tuple(entry["shape"]), column, entry.get("classes"), entry.get("limit"))
+
+
+def columns_of(entries: Iterable[Mapping[str, Any]]) -> tuple[Field, ...]:
+    """The features and targets that the data have, without those that are made of another's text."""
+    return tuple(Field.from_manifest(each) for each in entries if not (each.get("length_of") or each.get("next_of")))
 
 
 def conform(values: Array, field: Field, where: str, rows: Rows | None = None) -> Array:

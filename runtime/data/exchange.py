@@ -15,7 +15,7 @@ import numpy as np
 from ..atomic import write_atomically
 from ..errors import UserError
 from .columns import Array, ArrayColumns
-from .conform import Field, conform
+from .conform import Field, columns_of, conform
 from .files import read_npy, read_npz
 from .table_input import KIND_OF_SUFFIX, read_table
 from .wording import alternatives, listing
@@ -32,7 +32,7 @@ def read_features(path: Path, features: Sequence[Mapping[str, Any]], source: Any
     the manifest's `data.source`, says.
     Raises UserError for another kind of file, a missing array, and values the model cannot take.
     """
-    fields = [Field.from_manifest(entry) for entry in features]
+    fields = list(columns_of(features))
     names = [field.name for field in fields]
     suffix = path.suffix.lower()
     if suffix in KIND_OF_SUFFIX:

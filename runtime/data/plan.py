@@ -15,7 +15,7 @@ from ..errors import UserError
 from .balance import oversampled, repeated_rows
 from .blocks import Blocked, BlockSplit
 from .columns import Array, Columns, Subset, count_classes, only
-from .conform import Field
+from .conform import Field, columns_of
 from .conformed import Adapter, adapt
 from .problems import all_or_problems
 from .source import build_source
@@ -73,7 +73,7 @@ def load_partitions(
 
     Raises UserError with every problem found: missing columns, bad values, a split that cannot be made.
     """
-    fields = tuple(Field.from_manifest(entry) for entry in (*features, *targets))
+    fields = columns_of((*features, *targets))
     wanted = list(dict.fromkeys(column for field in fields for column in field.columns))
     source = build_source(data["source"]).reading(wanted)
     dataset = source.load(base)

@@ -77,12 +77,14 @@ def expand(
     check: SchemaCheck,
     broken: Iterable[Path],
     found: list[Diagnostic],
+    token_sizes: Mapping[str, int],
 ) -> Expansion:
-    """Take a spec apart; mistakes go to `found`. `broken` are the places where it violates the schema already."""
+    """Take a spec apart; mistakes go to `found`. `broken` are the places where it violates the schema already.
+    `token_sizes`: see `constants`."""
     expansion = Expansion(root, Scope("", None, None, {}, root=True))
     try:
         formulas = Formulas(found)
-        constants = read_constants(root, formulas, found)
+        constants = read_constants(root, formulas, found, token_sizes)
         calculated = _without_formulas(root, formulas, constants, check)
         expander = Expander(families, blocks, constants, check, formulas, found, broken)
         scope = Scope("", None, None, constants, root=True)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from ...errors import Diagnostic
 from ..positions import Node, Positions, Source
+from ..settings import TokenizerSettings
 from .arithmetic import LATER, MOST_ITEMS, UNKNOWN, is_usable_name
 from .entries import keyed
 from .formulas import Formulas
@@ -21,14 +23,22 @@ CONSTANTS_SCHEMA: Final[dict[str, Any]] = {
 }
 
 
-def read_constants(root: Node, formulas: Formulas, found: list[Diagnostic]) -> dict[str, Any]:
-    """The constants of a spec, each calculated from those before it. One that has no value is UNKNOWN."""
+def read_constants(
+    root: Node, formulas: Formulas, found: list[Diagnostic], token_sizes: Mapping[str, int]
+) -> dict[str, Any]:
+    """The constants of a spec, each calculated from those before it. One that has no value is UNKNOWN.
+
+    Before them all come the tokenizers, each the number of its tokens: that in `token_sizes`, or a stand-in.
+    """
     positions = Positions(root)
-    constants: dict[str, Any] = {}
+    constants: dict[str, Any] = _sizes_of_tokenizers(root, token_sizes)
     section = root.value.get("constants") if isinstance(root.value, dict) else None
     entries = list(keyed(section)) if section is not None else []
     later = {name: LATER for name, _ in entries}
     for name, node in entries:
+        if name in constants:
+            message = f"the constant '{name}' has the name of a tokenizer, which is the number of its tokens"
+            found.append(Diagnostic(positions.origin(("constants", name), of_key=True), message, "choose another name"))
         if not is_usable_name(name):
             message = f"'{name}' is no name that a formula can mention"
             origin = positions.origin(("constants", name), of_key=True)
@@ -40,3 +50,15 @@ def read_constants(root: Node, formulas: Formulas, found: list[Diagnostic]) -> d
         legible = value.size <= MOST_ITEMS and not formulas.occur_in(value) and not isinstance(value.value, dict)
         constants[name] = value.plain() if legible and value.value is not None else UNKNOWN
     return constants
+
+
+def _sizes_of_tokenizers(root: Node, known: Mapping[str, int]) -> dict[str, Any]:
+    section = root.value.get("tokenizers") if isinstance(root.value, dict) else None
+    sizes = {}
+    for name, node in keyed(section) if section is not None else ():
+        written = node.plain()
+        size = written.get("size") if isinstance(written, dict) else None
+        if not isinstance(size, int) or isinstance(size, bool):
+            size = None  # a formula, or a mistake that the schema reports
+        sizes[name] = known.get(name, TokenizerSettings(level="char", size=size).stand_in)
+    return sizes
