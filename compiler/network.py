@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
@@ -15,7 +15,7 @@ from .errors import BuildError, Diagnostic, SpecError
 from .initializers import Initializer, Ones, Tied, Zeros
 from .ir import DType, Shape, Value, graph_input, is_static, reachable, scope, shape_text, symbol
 from .layers import Layer, Shared
-from .layers.base import Statistic
+from .layers.base import LayerContext, Statistic
 from .ops import op
 from .ops.shape_values import shape_value
 from .ops.shapes import reshape
@@ -91,6 +91,8 @@ class _Context:
     carrying: Carrying
     base: Path | None
     cell: Callable[[LayerEntry, Value, Sequence[Value]], tuple[Sequence[Value], Value]]
+    prefix: str = ""
+    """Of all names that the layer asks for."""
 
     def run_cell(self, step: Value, states: Sequence[Value]) -> tuple[Sequence[Value], Value]:
         return self.cell(self.entry, step, states)
@@ -111,7 +113,7 @@ class _Context:
         dtype: DType = DType.float32,
         trainable: bool = True,
     ) -> Value:
-        full = f"{self.entry.name}/{name}"
+        full = f"{self.entry.name}/{self.prefix}{name}"
         if isinstance(initializer, Tied):
             return self.variables.tied(full, shape, initializer)
         return self.variables.declare(
@@ -198,6 +200,21 @@ class _Context:
         if given is not None:
             self.carrying.following[name] = value
 
+    def kept(self, name: str, shape: Shape, dtype: DType = DType.float32) -> Value | None:
+        if not self.carrying.stepping:
+            return None
+        full = f"{self.entry.name}/{self.prefix}{name}"
+        self.carrying.given[full] = graph_input(full, dtype, shape)
+        return self.carrying.given[full]
+
+    def keep(self, name: str, value: Value) -> None:
+        full = f"{self.entry.name}/{self.prefix}{name}"
+        if full in self.carrying.given:
+            self.carrying.following[full] = value
+
+    def part(self, prefix: str) -> LayerContext:
+        return replace(self, prefix=self.prefix + prefix)
+
     def foreign(self, file: str) -> ForeignModel:
         known = self.variables.foreign
         if file not in known:
@@ -210,7 +227,7 @@ class _Context:
 
     def random_key(self, purpose: str = "") -> Value:
         assert self.random_counter is not None  # layers ask only while training
-        return random.key(self.random_counter, stream(f"{self.entry.name}:{purpose}"))
+        return random.key(self.random_counter, stream(f"{self.entry.name}:{self.prefix}{purpose}"))
 
 
 class _CellContext(_Context):
@@ -232,6 +249,10 @@ class _CellContext(_Context):
 
     def carry_state(self, value: Value) -> None:
         pass
+
+    def kept(self, name: str, shape: Shape, dtype: DType = DType.float32) -> Value | None:
+        del name, shape, dtype
+        return None
 
 
 def stream(name: str) -> int:

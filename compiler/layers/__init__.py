@@ -8,6 +8,7 @@ from .base import Activation, Layer, LayerContext
 
 if TYPE_CHECKING:
     from . import activations
+    from .attention import Attention
     from .augmentation import Cutout, GaussianNoise, RandomCrop, RandomFlip
     from .axes import ExpandDims, Squeeze
     from .bag_of_words import BagOfWords
@@ -23,21 +24,26 @@ if TYPE_CHECKING:
     from .layer_norm import LayerNorm
     from .lstm import Lstm
     from .merge import Add, Concat, Multiply
+    from .multi_head_attention import MultiHeadAttention
     from .normalization import GroupNorm, InstanceNorm, LocalResponseNorm, RMSNorm
     from .onnx_file import Onnx
     from .pooling import AdaptiveAveragePool, AveragePool, GlobalAveragePool, GlobalMaxPool, MaxPool
+    from .positional_encoding import PositionalEncoding
     from .preprocessing import Cast, MinMax, Normalize, OneHot, Rescale
     from .reshape import Reshape
     from .resize import Resize
     from .rnn import Rnn
     from .shared import Shared
     from .sources import Constant, Parameter
+    from .transformer_decoder import TransformerDecoder
+    from .transformer_encoder import TransformerEncoder
     from .upsampling import PixelShuffle, Upsample
 
 __all__ = [
     "Activation",
     "AdaptiveAveragePool",
     "Add",
+    "Attention",
     "AveragePool",
     "BagOfWords",
     "BatchNorm",
@@ -68,12 +74,14 @@ __all__ = [
     "Lstm",
     "MaxPool",
     "MinMax",
+    "MultiHeadAttention",
     "Multiply",
     "Normalize",
     "OneHot",
     "Onnx",
     "Parameter",
     "PixelShuffle",
+    "PositionalEncoding",
     "RMSNorm",
     "RandomCrop",
     "RandomFlip",
@@ -85,6 +93,8 @@ __all__ = [
     "Shared",
     "SpatialDropout",
     "Squeeze",
+    "TransformerDecoder",
+    "TransformerEncoder",
     "Upsample",
     "ZeroPad",
     "activations",
@@ -114,6 +124,7 @@ _KINDS: Final = {
     **_ACTIVATIONS,
     "adaptive_average_pool": "pooling.AdaptiveAveragePool",
     "add": "merge.Add",
+    "attention": "attention.Attention",
     "average_pool": "pooling.AveragePool",
     "bag_of_words": "bag_of_words.BagOfWords",
     "batch_norm": "batch_norm.BatchNorm",
@@ -142,12 +153,14 @@ _KINDS: Final = {
     "lstm": "lstm.Lstm",
     "max_pool": "pooling.MaxPool",
     "min_max": "preprocessing.MinMax",
+    "multi_head_attention": "multi_head_attention.MultiHeadAttention",
     "multiply": "merge.Multiply",
     "normalize": "preprocessing.Normalize",
     "one_hot": "preprocessing.OneHot",
     "onnx": "onnx_file.Onnx",
     "parameter": "sources.Parameter",
     "pixel_shuffle": "upsampling.PixelShuffle",
+    "positional_encoding": "positional_encoding.PositionalEncoding",
     "random_crop": "augmentation.RandomCrop",
     "random_flip": "augmentation.RandomFlip",
     "reflect_pad": "borders.ReflectPad",
@@ -159,6 +172,8 @@ _KINDS: Final = {
     "shared": "shared.Shared",
     "spatial_dropout": "dropout.SpatialDropout",
     "squeeze": "axes.Squeeze",
+    "transformer_decoder": "transformer_decoder.TransformerDecoder",
+    "transformer_encoder": "transformer_encoder.TransformerEncoder",
     "upsample": "upsampling.Upsample",
     "zero_pad": "borders.ZeroPad",
 }

@@ -5,16 +5,18 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Protocol, TypeVar
 
 from netwright.schema import Described, Registry
 
 from ..initializers.base import Initializer
-from ..ir import DType, Value
+from ..ir import DType, Shape, Value, symbol
 
 if TYPE_CHECKING:
     from ..foreign.model import ForeignModel
 
+PAST: Final = symbol("past")
+"""The axis of what `LayerContext.kept` gives: the steps that came before."""
 Statistic = Literal["mean", "root_mean", "minimum", "maximum"]
 """What can be fitted: Σx/n, √(Σx/n), min x, max x."""
 
@@ -67,6 +69,18 @@ class LayerContext(Protocol):
     def carry_state(self, value: Value) -> None:
         """The layer's state after the last step, (batch, size); kept where `carried_state` gave one."""
 
+    def kept(self, name: str, shape: Shape, dtype: DType = DType.float32) -> Value | None:
+        """What earlier calls of a graph that goes step by step left under this name; None in other graphs.
+
+        Before the first call it is zeros; an axis `PAST` then has the length 0, later as many steps as came before.
+        """
+
+    def keep(self, name: str, value: Value) -> None:
+        """Leave this value for the next call, where `kept` gave one."""
+
+    def part(self, prefix: str) -> LayerContext:
+        """The same layer's context for a part of it, whose names all begin with the prefix."""
+
     def run_cell(self, step: Value, states: Sequence[Value]) -> tuple[Sequence[Value], Value]:
         """One step of the cell that the spec's author wrote: the next states and the output."""
 
@@ -107,6 +121,11 @@ class Layer(Described):
     def causal(self) -> bool:
         """Whether what it makes of a step of (batch, time, …) depends on no later step, so that the network can go step
         by step (`inference_step.onnx`)."""
+        return False
+
+    @property
+    def remembers(self) -> bool:
+        """Whether, going step by step, it hands something on from each call to the next."""
         return False
 
     @property

@@ -72,9 +72,12 @@ def one_hot(p: Any, x: Any) -> Any:
 
 PAIR = ((4, 5), (4, 5))
 VISION = "tests/parity/test_vision_parity.py"
+ATTENTION = "tests/parity/test_attention_parity.py"
 ELSEWHERE = {
     "shared": "tests/network/test_parameters.py",  # the network builds it, as the layer it names
     **dict.fromkeys(["gru", "lstm", "rnn"], "tests/parity/test_recurrent_parity.py"),
+    **dict.fromkeys(["attention", "multi_head_attention", "positional_encoding"], ATTENTION),
+    **dict.fromkeys(["transformer_decoder", "transformer_encoder"], ATTENTION),
     "onnx": "tests/foreign/test_fine_tuning.py",  # its parameters are those of a file
     "bag_of_words": "tests/network/test_bag_of_words.py",  # PyTorch takes no text
     **dict.fromkeys(

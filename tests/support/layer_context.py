@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from netwright.compiler import random
 from netwright.compiler.emit import read_model
 from netwright.compiler.foreign import ForeignModel
 from netwright.compiler.initializers import Initializer
-from netwright.compiler.ir import Array, DType, Value, constant, graph_input
+from netwright.compiler.ir import Array, DType, Shape, Value, constant, graph_input
 from netwright.compiler.layers.base import Statistic
 from netwright.compiler.network import Fitting
 
@@ -33,6 +33,7 @@ class RecordingContext:
     """Gives layers what they ask for, and remembers it."""
 
     training: bool = False
+    prefix: str = ""
     asked: dict[str, Asked] = field(default_factory=dict)
     values: dict[str, Value] = field(default_factory=dict)
     statistics: dict[str, Value] = field(default_factory=dict)
@@ -50,6 +51,7 @@ class RecordingContext:
         dtype: DType = DType.float32,
         trainable: bool = True,
     ) -> Value:
+        name = self.prefix + name
         self.asked[name] = Asked(shape, initializer, fan_in, fan_out, regularized)
         return self.values.setdefault(name, graph_input(name, dtype, shape))
 
@@ -72,6 +74,15 @@ class RecordingContext:
 
     def carry_state(self, value: Value) -> None:
         pass
+
+    def kept(self, name: str, shape: Shape, dtype: DType = DType.float32) -> Value | None:
+        return None
+
+    def keep(self, name: str, value: Value) -> None:
+        pass
+
+    def part(self, prefix: str) -> RecordingContext:
+        return replace(self, prefix=self.prefix + prefix)
 
     def run_cell(self, step: Value, states: Sequence[Value]) -> tuple[Sequence[Value], Value]:
         raise AssertionError("a cell belongs to a network")
