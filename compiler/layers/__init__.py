@@ -8,7 +8,7 @@ from .base import Activation, Layer, LayerContext
 
 if TYPE_CHECKING:
     from . import activations
-    from .augmentation import Cutout, GaussianNoise, RandomCrop, RandomFlip
+    from .augmentation import Cutout, GaussianNoise, RandomCrop, RandomFlip, RandomRotation
     from .axes import ExpandDims, Squeeze
     from .bag_of_words import BagOfWords
     from .batch_norm import BatchNorm
@@ -77,6 +77,7 @@ __all__ = [
     "RMSNorm",
     "RandomCrop",
     "RandomFlip",
+    "RandomRotation",
     "ReflectPad",
     "Rescale",
     "Reshape",
@@ -150,6 +151,7 @@ _KINDS: Final = {
     "pixel_shuffle": "upsampling.PixelShuffle",
     "random_crop": "augmentation.RandomCrop",
     "random_flip": "augmentation.RandomFlip",
+    "random_rotation": "augmentation.RandomRotation",
     "reflect_pad": "borders.ReflectPad",
     "rescale": "preprocessing.Rescale",
     "reshape": "reshape.Reshape",
