@@ -13,11 +13,11 @@ from .network import Forward, build_forward, without_batch
 from .spec.model import InputSpec, Spec
 from .spec.settings import DataSettings, TrainingSettings
 from .state import State
+from .tokenizer_files import TokenizerFile, tokenizer_entries
 from .training.graphs import SEED, Graphs
 from .training.loss_sums import loss_finalize, loss_sum_names
 from .training.objective import Target as TargetInput
 from .training.objective import declare_targets
-from .tokenizer_files import TokenizerFile, tokenizer_entries
 from .training.ort_training import API_GRAPHS, EVAL_MODEL, TRAINING_MODEL, ApiOptimizer, gradient_name
 from .variables import IN_FILES, Variables
 

@@ -16,12 +16,13 @@ from .initializers import Initializer, Ones, Tied, Zeros
 from .ir import DType, Shape, Value, graph_input, is_static, reachable, scope, shape_text, symbol
 from .layers import Layer, Shared
 from .layers.base import LayerContext, Statistic
+from .mixup import Mixing, draw
 from .ops import op
 from .ops.shape_values import shape_value
 from .ops.shapes import reshape
 from .ops.slicing import FAR, take
 from .spec.model import InputSpec, Spec
-from .spec.settings import LayerEntry
+from .spec.settings import LayerEntry, Mixup
 from .state import State
 from .trail import Trail
 from .variables import Variables
@@ -58,6 +59,8 @@ class Forward:
     """Feature name -> n, where a layer that reads it allows only 0 … n − 1 (rows of an embedding)."""
     prepared: dict[str, Value] = field(default_factory=dict)
     """Layer name -> what a host-only layer makes of the features."""
+    mixing: Mixing | None = None
+    """How examples are mixed with one another."""
     trail: Trail = field(default_factory=Trail)
     """How every value came about, for messages."""
 
@@ -301,6 +304,8 @@ def build_forward(
         forward.trail.note(item.name, item.origin, (), features[item.name].type)
     for item in spec.inputs:
         builder.preprocess(item)
+    if spec.training is not None and spec.training.mixup is not None:
+        builder.mix(spec.training.mixup)
     for entry in spec.network + tuple(layer for output in spec.outputs for layer in output.layers):
         builder.layer(entry)
     if builder.diagnostics:
@@ -371,6 +376,29 @@ class _Builder:
             else:
                 self.forward.values[item.name] = made
                 self.forward.trail.rename(item.name, item.preprocess[-1].name)
+
+    def mix(self, settings: Mixup) -> None:
+        """Let the names of inputs mean those of each example mixed with another's, while training."""
+        names = [name for name in settings.inputs or self.forward.features if name in self.forward.values]
+        path = ("training", "mixup")
+        for name in names:
+            value = self.forward.values[name]
+            if not value.dtype.is_float:
+                message = f"mixup needs numbers with fractions to mix, but '{name}' is {value.type}"
+                hint = "name those to mix: `inputs: […]`; or let its `preprocess` make such numbers"
+                self.diagnostics.append(Diagnostic(self.spec.origin_of(path), message, hint))
+        if self.random_counter is None or self.diagnostics or not names:
+            return
+        given, made = self.forward.features[names[0]], self.forward.values[names[0]]
+        with scope("mixup", self.spec.origin_of(path)):
+            share, partner = (
+                random.key(self.random_counter, stream(f"training.mixup:{drawn}")) for drawn in ("share", "partner")
+            )
+            mixing = draw(settings.alpha, share, partner, made if given.dtype is DType.string else given)
+            for name in names:
+                value = self.forward.values[name]
+                self.forward.values[name] = mixing.mix(value, mixing.partner(value))
+        self.forward.mixing = mixing
 
     def layer(self, entry: LayerEntry) -> None:
         """Add one layer, unless a layer it reads failed (and was reported)."""

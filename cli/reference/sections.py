@@ -37,6 +37,7 @@ EXAMPLES: Final[Mapping[str, str]] = {
         "  epochs: 30\n  batch_size: 64\n  metrics: [accuracy]\n  restore_best: true"
     ),
     "training.regularization": "training:\n  loss: squared_error\n  regularization: {l2: 1e-4}",
+    "training.mixup": "training:\n  loss: squared_error\n  mixup: {alpha: 0.2}",
     "training.loss_scaling": (
         "training:\n  loss: squared_error\n  precision: float16\n  loss_scaling: {initial: 1024, growth_interval: 500}"
     ),

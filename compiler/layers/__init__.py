@@ -9,7 +9,7 @@ from .base import Activation, Layer, LayerContext
 if TYPE_CHECKING:
     from . import activations
     from .attention import Attention
-    from .augmentation import Cutout, GaussianNoise, RandomCrop, RandomFlip
+    from .augmentation import Cutout, GaussianNoise, RandomCrop, RandomFlip, RandomRotation
     from .axes import ExpandDims, Squeeze
     from .bag_of_words import BagOfWords
     from .batch_norm import BatchNorm
@@ -85,6 +85,7 @@ __all__ = [
     "RMSNorm",
     "RandomCrop",
     "RandomFlip",
+    "RandomRotation",
     "ReflectPad",
     "Rescale",
     "Reshape",
@@ -163,6 +164,7 @@ _KINDS: Final = {
     "positional_encoding": "positional_encoding.PositionalEncoding",
     "random_crop": "augmentation.RandomCrop",
     "random_flip": "augmentation.RandomFlip",
+    "random_rotation": "augmentation.RandomRotation",
     "reflect_pad": "borders.ReflectPad",
     "rescale": "preprocessing.Rescale",
     "reshape": "reshape.Reshape",

@@ -141,4 +141,3 @@ def _quarter_turn(x: Value, half: int) -> Value:
     """(a, b) -> (−b, a)."""
     a, b = apply("Split", x, constant(np.array([half, half])), axis=-1)
     return op.Concat(-b, a, axis=-1)
-

@@ -6,6 +6,8 @@ repeats and resumes bit for bit. Outside training these layers pass on what they
 
 from __future__ import annotations
 
+import itertools
+import math
 from abc import abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -15,8 +17,11 @@ from netwright.schema import spec_field
 
 from .. import random
 from ..errors import BuildError
-from ..ir import Array, DType, Value, constant, shape_text
+from ..ir import Array, DType, Value, constant, product, shape_text
 from ..ops import op
+from ..ops.cast import cast
+from ..ops.shape_values import shape_value
+from ..ops.shapes import reshape
 from ..ops.slicing import reverse, take
 from .base import Layer, LayerContext
 from .checks import require_float, static_sizes
@@ -103,6 +108,64 @@ network:
         drawn = op.Floor(random.uniform(key, _an_example_each(x), 0, 2 * self.padding + 1)) - float(self.padding)
         place = np.arange(size, dtype=np.float32)
         return op.Cast(op.Equal(constant(place) - constant(place[:, None]), drawn), to=DType.float32.code)
+
+
+@Layer.registry.register("random_rotation")
+@dataclass(frozen=True, kw_only=True)
+class RandomRotation(_Augmentation):
+    """While training, turns each image about its centre by an angle uniform in ±`degrees`; zeros fill the corners.
+
+    Input and output are (batch, …, height, width). A pixel of the output lies between four of the input, or outside. As
+    `torch.nn.functional.grid_sample` with zeros around the image; Simard, Steinkraus and Platt, Best Practices for
+    Convolutional Neural Networks, ICDAR 2003.
+    """
+
+    example: ClassVar[str] = """
+inputs: {image: [3, 32, 32]}
+network:
+  - random_rotation: 10
+  - flatten
+  - dense: 1
+"""
+    shorthand: ClassVar[str | None] = "degrees"
+    degrees: float = spec_field("Largest angle, either way.", exclusive_minimum=0, maximum=180)
+    method: Literal["bilinear", "nearest"] = spec_field(
+        "`bilinear` weighs the four pixels by their nearness, `nearest` takes one.", default="bilinear"
+    )
+
+    def changed(self, x: Value, context: LayerContext) -> Value:
+        height, width = static_sizes(x.shape[-2:], x, "a random rotation")
+        pixels = reshape(x, (x.shape[0], product(x.shape[1:-2]), height * width))
+        angle = random.uniform(
+            context.random_key(), _an_example_each(pixels), -math.radians(self.degrees), math.radians(self.degrees)
+        )
+        sine, cosine = op.Sin(angle), op.Cos(angle)
+        middle = (height - 1) / 2, (width - 1) / 2
+        grid = np.indices((height, width), np.float32).reshape(2, -1)
+        down, across = (constant(axis - np.float32(centre)) for axis, centre in zip(grid, middle, strict=True))
+        # where each pixel of the output comes from, (batch, 1, pixels)
+        rows = self._neighbours(cosine * down - sine * across + middle[0], height)
+        columns = self._neighbours(sine * down + cosine * across + middle[1], width)
+        parts = []
+        for (row, near_row), (column, near_column) in itertools.product(rows, columns):
+            place = op.Expand(row * width + column, shape_value(pixels.shape, pixels))
+            parts.append(op.GatherElements(pixels, place, axis=2) * cast(near_row * near_column, x.dtype))
+        return reshape(parts[0] if len(parts) == 1 else op.Sum(*parts), x.shape, x)
+
+    def _neighbours(self, place: Value, size: int) -> list[tuple[Value, Value]]:
+        """The pixels along an axis that a place between them has its value from: number (int32) and weight (float32),
+        which is 0 for those that are not on the image."""
+        if self.method == "nearest":
+            near = [(op.Floor(place + 0.5), constant(1.0, DType.float32))]
+        else:
+            before = op.Floor(place)
+            near = [(before, 1.0 - (place - before)), (before + 1.0, place - before)]
+        found = []
+        for pixel, weight in near:
+            inside = op.And(op.GreaterOrEqual(pixel, 0.0), op.LessOrEqual(pixel, float(size - 1)))
+            number = cast(op.Clip(pixel, np.float32(0), np.float32(size - 1)), DType.int32)
+            found.append((number, op.Where(inside, weight, 0.0)))
+        return found
 
 
 @Layer.registry.register("gaussian_noise")

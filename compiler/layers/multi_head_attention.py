@@ -194,9 +194,7 @@ network:
             valid = cast(kept, DType.boolean)
         return k, v, valid
 
-    def _read_memory(
-        self, context: LayerContext, x: Value, memory: Value, width: int, valid: Value | None
-    ) -> Value:
+    def _read_memory(self, context: LayerContext, x: Value, memory: Value, width: int, valid: Value | None) -> Value:
         heads, groups = self.heads, self.groups
         q = split_heads(self._linear(context, "query_", x, [heads * width]), heads)
         made = split_heads(self._linear(context, "memory_", memory, [groups * width] * 2), 2 * groups)

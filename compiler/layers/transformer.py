@@ -38,9 +38,7 @@ class Transformer(Layer):
         "layer. `post`: norm(x + branch(x)), as in 2017.",
         default="pre",
     )
-    activation: Activation = spec_field(
-        "Between the two linear maps; `relu` unless given.", default_factory=Relu
-    )
+    activation: Activation = spec_field("Between the two linear maps; `relu` unless given.", default_factory=Relu)
     dropout: float = spec_field(
         "While training: probability of a zero in the weights of the steps, between the linear maps and in what each "
         "branch adds, as the layer `dropout`.",

@@ -164,10 +164,32 @@ class _Checker:
             close = closest(monitor, reported)
             hint = f"did you mean '{close}'?" if close else f"add it to training.metrics, or use {_or(reported)}"
             self._add(path, f"there is no metric named {received(monitor)}", hint)
+        self._check_mixup()
         precision = self._training.get("precision", "float32")
         if "loss_scaling" in self._training and precision in ("float32", "bfloat16"):
             message = f"{precision} needs no loss scaling"
             self._add(("training", "loss_scaling"), message, "add `precision: float16`, or leave it out", of_key=True)
+
+    def _check_mixup(self) -> None:
+        """What is mixed are inputs, each example's as a whole, and a loss has a target of its own to mix."""
+        if "mixup" not in self._training:
+            return
+        given = self._training["mixup"]
+        named = given.get("inputs") if isinstance(given, dict) else None
+        names = named if isinstance(named, list) else list(self._inputs)
+        for index, name in enumerate(names):
+            if name not in self._inputs:
+                hint = did_you_mean(str(name), list(self._inputs), "inputs")
+                self._add(("training", "mixup", "inputs", index), f"there is no input named {received(name)}", hint)
+        for loss in self._losses:
+            target = target_of(loss, self._families.losses)
+            if target in names:
+                message = f"mixup mixes the input '{target}', so no loss can compare with it"
+                self._add((*loss.path, "target"), message, "name the inputs to mix: `mixup: {alpha: 0.2, inputs: […]}`")
+            for key in ("mask", "lengths"):
+                if loss.references(key):
+                    message = "mixup mixes whole examples, so a loss cannot leave out some of their steps"
+                    self._add((*loss.path, key), message, "leave out `mixup`")
 
     def _check_reference(self, reference: Reference) -> None:
         """A loss or metric judges a value of the network, or an output."""

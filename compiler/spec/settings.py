@@ -202,6 +202,24 @@ class Regularization(Described):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Mixup(Described):
+    """How examples are mixed with one another: `compiler/mixup.py`."""
+
+    shorthand: ClassVar[str | None] = "alpha"
+    alpha: float = spec_field(
+        "λ = max(β, 1 − β) for β ~ Beta(α, α), one for each step: near 0 examples are hardly mixed, at 1 every share is "
+        "as likely.",
+        minimum=0.001,
+        maximum=1000,
+    )
+    inputs: tuple[str, ...] = spec_field(
+        "The inputs to mix, after their `preprocess` (default: all).",
+        default=(),
+        schema={"type": "array", "items": NAME, "minItems": 1},
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class EarlyStopping(Described):
     """Stop when the monitored number no longer improves on the validation data."""
 
@@ -236,6 +254,12 @@ class TrainingSettings(Described):
         schema={"$ref": "#/$defs/optimizer"},
     )
     regularization: Regularization = spec_field("Penalties on the weights.", default_factory=lambda: Regularization())
+    mixup: Mixup | None = spec_field(
+        "Mix each example of a training batch with another of it: inputs become λ·own + (1 − λ)·other, and each loss "
+        "λ·loss(own target) + (1 − λ)·loss(the other's target). Metrics of a step compare with the own targets; "
+        "evaluation mixes nothing. Zhang et al., mixup: Beyond Empirical Risk Minimization, ICLR 2018.",
+        default=None,
+    )
     clip_global_norm: float | None = spec_field(
         "Scale all gradients down together when their joint norm is larger than this.",
         default=None,

@@ -114,14 +114,13 @@ def build_objective(
         with scope(f"loss/{entry.target}", entry.origin):
             elements = entry.loss.elements(forward.values[entry.from_], known[entry.target])
             valid[entry.target] = _valid_steps(spec, entry, forward, elements, problems)
-            weights = example_weights(entry, known, elements, valid[entry.target])
-            weight = None
-            if weights is None:
-                mean = op.ReduceMean(elements, keepdims=0)
-            else:
-                mean, weight = weighted_mean(elements, weights)
-                weight = cast(weight, DType.float32)
-            mean = cast(mean, DType.float32)
+            mean, weight = _mean(entry, known, elements, valid[entry.target])
+            if forward.mixing is not None:
+                mixing = forward.mixing
+                read = [name for name in (entry.target, entry.sample_weight) if name is not None]
+                others = {name: mixing.partner(known[name]) for name in read}
+                elements = entry.loss.elements(forward.values[entry.from_], others[entry.target])
+                mean = mixing.mix(mean, _mean(entry, others, elements, None)[0])
             terms.append(LossTerm(mean if entry.weight == 1 else mean * entry.weight, weight))
     loss = terms[0].value  # the schema asks for at least one
     for term in terms[1:]:
@@ -154,6 +153,17 @@ def build_objective(
     if problems:
         raise SpecError(problems)
     return objective
+
+
+def _mean(
+    entry: LossEntry, known: Mapping[str, Value], elements: Value, valid: Value | None
+) -> tuple[Value, Value | None]:
+    """The mean of a loss over a batch, and the sum of its weights where it has any; float32 scalars."""
+    weights = example_weights(entry, known, elements, valid)
+    if weights is None:
+        return cast(op.ReduceMean(elements, keepdims=0), DType.float32), None
+    mean, weight = weighted_mean(elements, weights)
+    return cast(mean, DType.float32), cast(weight, DType.float32)
 
 
 def _valid_steps(

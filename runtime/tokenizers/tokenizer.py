@@ -108,4 +108,3 @@ def tokenizer_of(content: bytes, where: str) -> Tokenizer:
     from .vocabulary import VocabularyTokenizer
 
     return VocabularyTokenizer(level, vocabulary, lower=tree["normalizer"] is not None)
-

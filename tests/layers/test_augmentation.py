@@ -10,10 +10,18 @@ from netwright.compiler import random
 from netwright.compiler.errors import BuildError
 from netwright.compiler.ir import Array, DType, Value, graph_input, symbol
 from netwright.compiler.layers import Layer
+from scipy import stats
 from support.layer_context import RecordingContext
+from support.pytorch import import_torch
 from support.running import BATCH, Program, batch_input
 
-ENTRIES: list[Any] = ["random_flip", {"random_crop": 2}, {"gaussian_noise": 0.1}, {"cutout": 3}]
+ENTRIES: list[Any] = [
+    "random_flip",
+    {"random_crop": 2},
+    {"gaussian_noise": 0.1},
+    {"cutout": 3},
+    {"random_rotation": 20},
+]
 every_entry = pytest.mark.parametrize("entry", ENTRIES, ids=str)
 ROWS = 2000
 IMAGES = np.random.default_rng(0).uniform(1, 2, (ROWS, 2, 5, 6)).astype(np.float32)
@@ -75,6 +83,37 @@ def test_random_crop_is_a_crop_of_the_padded_image_and_every_place_is_as_likely(
         assert_share(share, 1 / 9)
 
 
+COORDINATES = np.indices((9, 11), np.float32) - np.array([4, 5], np.float32)[:, None, None]
+
+
+def angles(y: Array) -> Array:
+    """By how many radians each image of coordinates was turned: where the pixel two right of the middle came from."""
+    return np.arctan2(-y[:, 0, 4, 7], y[:, 1, 4, 7])
+
+
+def test_every_angle_of_a_rotation_is_as_likely() -> None:
+    y = augmented({"random_rotation": 30}, np.broadcast_to(COORDINATES, (ROWS, 2, 9, 11)))
+    degrees = np.rad2deg(angles(y))
+    assert stats.kstest(degrees, stats.uniform(-30, 60).cdf).pvalue > 1e-3
+    np.testing.assert_allclose(np.hypot(y[:, 0, 4, 7], y[:, 1, 4, 7]), 2, rtol=1e-5)
+
+
+@pytest.mark.parametrize("method", ["bilinear", "nearest"])
+def test_a_rotation_is_that_of_pytorch(method: str) -> None:
+    torch = import_torch()
+    noise = np.random.default_rng(1).normal(size=(40, 3, 9, 11)).astype(np.float32)
+    entry = {"random_rotation": {"degrees": 180, "method": method}}
+    angle = angles(augmented({"random_rotation": 180}, np.broadcast_to(COORDINATES, (40, 2, 9, 11))))
+    sine, cosine, ratio = np.sin(angle), np.cos(angle), np.float32(9 / 11)
+    turns = np.zeros((40, 2, 3), np.float32)
+    turns[:, 0, 0], turns[:, 0, 1], turns[:, 1, 0], turns[:, 1, 1] = cosine, sine * ratio, -sine / ratio, cosine
+    grid = torch.nn.functional.affine_grid(torch.tensor(turns), noise.shape, align_corners=False)
+    expected = torch.nn.functional.grid_sample(torch.tensor(noise), grid, mode=method, align_corners=False).numpy()
+    y = augmented(entry, noise)
+    close = np.isclose(y, expected, rtol=1e-4, atol=1e-4)
+    assert close.all() if method == "bilinear" else close.mean() > 0.999  # a place halfway may fall on either side
+
+
 def test_gaussian_noise() -> None:
     noise = (augmented({"gaussian_noise": 0.1}) - IMAGES).ravel() / 0.1
     assert abs(noise.mean()) < 5 / np.sqrt(noise.size)
@@ -108,7 +147,10 @@ def test_what_is_no_image(entry: Any) -> None:
     assert caught.value.message == "needs images (batch, …, height, width), received (batch, 4)"
 
 
-@pytest.mark.parametrize(("entry", "what"), [({"random_crop": 2}, "a random crop"), ({"cutout": 3}, "a cutout")])
+@pytest.mark.parametrize(
+    ("entry", "what"),
+    [({"random_crop": 2}, "a random crop"), ({"cutout": 3}, "a cutout"), ({"random_rotation": 5}, "a random rotation")],
+)
 def test_images_of_any_size(entry: Any, what: str) -> None:
     x = graph_input("x", DType.float32, (BATCH, symbol("size"), 6))
     with pytest.raises(BuildError) as caught:

@@ -23,6 +23,7 @@ VARIANTS = {
     ),
     "adam_clipped": ("digits_mlp", ["training.clip_global_norm=0.5"]),
     "l1_and_l2": ("digits_mlp", ["training.regularization={l1: 1e-3, l2: 1e-2}"]),
+    "mixup": ("digits_mlp", ["training.mixup=0.5"]),
     "frozen": ("digits_mlp", ["training.frozen=['dense1/*']"]),
 }
 

@@ -235,7 +235,9 @@ CASES = {
         ),
     ],
     "transformer_decoder": [
-        Case({"transformer_decoder": {**BLOCK, "memory": "m"}}, lambda p, *v: decoder(p, *v, first=True), (QUERY, SAME)),
+        Case(
+            {"transformer_decoder": {**BLOCK, "memory": "m"}}, lambda p, *v: decoder(p, *v, first=True), (QUERY, SAME)
+        ),
         Case(
             {"transformer_decoder": {**BLOCK, "memory": "m", "norm": "post", "memory_lengths": "n"}},
             lambda p, *v: decoder(p, *v, padding(LENGTHS, 7), first=False),

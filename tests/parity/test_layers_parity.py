@@ -86,7 +86,7 @@ ELSEWHERE = {
     **dict.fromkeys(["global_average_pool", "global_max_pool", "group_norm", "instance_norm", "max_pool"], VISION),
     **dict.fromkeys(["local_response_norm", "pixel_shuffle", "reflect_pad", "rms_norm", "spatial_dropout"], VISION),
     **dict.fromkeys(["adaptive_average_pool", "squeeze", "upsample", "zero_pad"], VISION),
-    **dict.fromkeys(["cutout", "gaussian_noise", "random_crop", "random_flip"], VISION),
+    **dict.fromkeys(["cutout", "gaussian_noise", "random_crop", "random_flip", "random_rotation"], VISION),
 }
 dense, relu = {"units": 3}, layers.activations.Relu()
 CASES = {

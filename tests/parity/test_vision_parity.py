@@ -137,6 +137,7 @@ CASES = {
     # while training: tests/layers/test_augmentation.py
     "random_flip": [case("random_flip", lambda p, x: x * 1)],
     "random_crop": [case({"random_crop": 2}, lambda p, x: x * 1)],
+    "random_rotation": [case({"random_rotation": 10}, lambda p, x: x * 1)],
     "gaussian_noise": [case({"gaussian_noise": 0.1}, lambda p, x: x * 1)],
     "cutout": [case({"cutout": 3}, lambda p, x: x * 1)],
     "adaptive_average_pool": [

@@ -13,9 +13,10 @@ from support.bundles import TARGETS
 
 NETWORKS: Final = {
     "classifier": """
-inputs: {image: {shape: [3, 17, 16], preprocess: [{random_crop: 2}, random_flip]}}
+inputs: {image: {shape: [3, 17, 16], preprocess: [{random_crop: 2}, random_flip, {random_rotation: 9}]}}
 network:
   - cutout: 3
+  - random_rotation: {degrees: 20, method: nearest}
   - gaussian_noise: 0.1
   - conv: {filters: 8, kernel_size: 5, stride: 2, padding: same, activation: relu}
   - local_response_norm: 5
@@ -69,7 +70,7 @@ network:
 @pytest.mark.parametrize("target", TARGETS)
 def test_convolutional_networks_run_on_cuda(target: Target, place: CudaChecker, tmp_path: Path) -> None:
     for name, network in NETWORKS.items():
-        spec = load_spec_text(f"netwright: 1\n{network}training: {{loss: squared_error}}\n", f"{name}.yaml")
+        spec = load_spec_text(f"netwright: 1\n{network}training: {{loss: squared_error, mixup: 0.2}}\n", f"{name}.yaml")
         compile_spec(spec, target=target).write(tmp_path / name)
     placements = place(sorted(tmp_path.rglob("*.onnx")), batch=4)
     assert len(placements) == 6 * len(NETWORKS)

@@ -62,6 +62,21 @@ def test_the_normal_tails_have_their_weight(threshold: float) -> None:
         assert stats.binomtest(int(count), x.size, stats.norm.sf(threshold)).pvalue > 1e-3
 
 
+@pytest.mark.parametrize("alpha", [0.05, 0.2, 0.5, 1.0, 3.0, 200.0])
+def test_a_symmetric_beta_follows_its_distribution(alpha: float) -> None:
+    """Half of it is below ½, and there numbers have full relative precision; above, small α end at 1 by rounding."""
+    value = random.symmetric_beta(random.key(COUNTER, 2), (200_000,), alpha)
+    x = run(Graph("beta", (COUNTER,), {"x": value}), {"counter": np.array(7)})["x"].astype(np.float64)
+    assert 0 <= x.min() < x.max() <= 1
+    expected = stats.beta(alpha, alpha)
+    assert stats.binomtest(int((x < 0.5).sum()), x.size, 0.5).pvalue > 1e-3
+    assert stats.kstest(2 * expected.cdf(x[x < 0.5]), "uniform", method="asymp").pvalue > 1e-3
+    above = x[(x >= 0.5) & (x < 1 - 2.0**-16)]
+    assert stats.binomtest(above.size, x.size, expected.cdf(1 - 2.0**-16) - 0.5).pvalue > 1e-3
+    assert x.mean() == pytest.approx(0.5, abs=4 * expected.std() / np.sqrt(x.size))
+    assert x.std() == pytest.approx(expected.std(), rel=0.01)
+
+
 def test_normal_neighbours_are_independent() -> None:
     x = samples()["normal"]
     for lag in (1, 2, 3, 64, 1000):
