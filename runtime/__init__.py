@@ -76,6 +76,7 @@ __all__ = [
     "Summary",
     "TrainOptions",
     "UserError",
+    "best_path",
     "evaluate",
     "load_bundle",
     "load_partitions",

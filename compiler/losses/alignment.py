@@ -1,9 +1,9 @@
 """The loss of sequences whose labels stand in order but at no known step: `connectionist_temporal_classification`.
 
-The sum over all alignments is a loop over time in logarithms. Its gradient is left to the loop's own: going backward, each
-state hands on the shares exp(aᵢ − ln Σ exp(aⱼ)) of what it received, so what arrives at a step is the posterior of the
-forward–backward algorithm, made of products of numbers from 0 to 1 alone. The textbook's exp(α + β − ln p) is the same
-number as a difference of logarithms as large as the sequence is long, which float32 rounds.
+The sum over all alignments is a loop over time in logarithms. Its gradient is left to the loop's own: going backward,
+each state hands on the shares exp(aᵢ − ln Σ exp(aⱼ)) of what it received, so what arrives at a step is the posterior of
+the forward–backward algorithm, made of products of numbers from 0 to 1 alone. The textbook's exp(α + β − ln p) is the
+same number as a difference of logarithms as large as the sequence is long, which float32 rounds.
 """
 
 from __future__ import annotations
@@ -124,8 +124,8 @@ def _log_forward(log_probabilities: Value, states: Value, skips: Value, valid: V
     """ln α of every state after the last step that counts, (batch, states), less a number for each row, (batch, 1).
 
     Before the first step the path is in the first state for certain. Two impossible states stand before it, so that
-    every state has two before. What all states have in common is taken out at every step, as α would otherwise grow with
-    the sequence, and with it its rounding; whole numbers, since these have no derivative and need none.
+    every state has two before. What all states have in common is taken out at every step, as α would otherwise grow
+    with the sequence, and with it its rounding; whole numbers, since these have no derivative and need none.
     """
     batch, count = states.shape
     time = log_probabilities.shape[0]

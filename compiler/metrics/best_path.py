@@ -42,14 +42,14 @@ class _BestPath(Metric):
             )
 
     def sums(self, output: Value, target: Value) -> Mapping[str, Value]:
-        return self._sums(target, distances(output, target, None, self.blank))
+        return self._sums(distances(output, target, None, self.blank), label_counts(target, self.blank))
 
     def sums_of_valid(self, output: Value, target: Value, valid: Value) -> Mapping[str, Value]:
-        return self._sums(target, distances(output, target, valid, self.blank))
+        return self._sums(distances(output, target, valid, self.blank), label_counts(target, self.blank))
 
     @abstractmethod
-    def _sums(self, target: Value, distance: Value) -> Mapping[str, Value]:
-        """The sums for the distance of each example to its labels, float32 (batch, 1)."""
+    def _sums(self, distance: Value, labels: Value) -> Mapping[str, Value]:
+        """The sums of each example's distance, float32 (batch, 1), and how many labels it has, int64 (batch, 1)."""
 
 
 @Metric.registry.register("label_error_rate")
@@ -65,8 +65,8 @@ class LabelErrorRate(_BestPath):
     example: ClassVar[str] = "label_error_rate: {blank: 10}"
     goal: ClassVar[Literal["min", "max"]] = "min"
 
-    def _sums(self, target: Value, distance: Value) -> Mapping[str, Value]:
-        return {"sum": total(distance), "weight": total(label_counts(target, self.blank))}
+    def _sums(self, distance: Value, labels: Value) -> Mapping[str, Value]:
+        return {"sum": total(distance), "weight": total(labels)}
 
 
 @Metric.registry.register("exact_labels")
@@ -76,8 +76,8 @@ class ExactLabels(_BestPath):
 
     example: ClassVar[str] = "exact_labels: {blank: 10}"
 
-    def _sums(self, target: Value, distance: Value) -> Mapping[str, Value]:
-        return {"sum": total(op.Equal(distance, 0)), "weight": count(distance)}
+    def _sums(self, distance: Value, labels: Value) -> Mapping[str, Value]:
+        return {"sum": total(op.Equal(distance, 0)), "weight": count(labels)}
 
 
 def distances(output: Value, target: Value, valid: Value | None, blank: int) -> Value:
@@ -108,7 +108,7 @@ def distances(output: Value, target: Value, valid: Value | None, blank: int) -> 
 
 
 def _best_path(output: Value, valid: Value | None, blank: int) -> tuple[Value, Value]:
-    """The largest class of every step, (time, batch, 1), and whether it is a label that the step before does not name."""
+    """The largest class of every step, (time, batch, 1), and whether that is a label which the step before is not."""
     path = op.Transpose(op.ArgMax(output, axis=2, keepdims=1), perm=[1, 0, 2])
     if valid is not None:
         path = op.Where(op.Unsqueeze(op.Transpose(cast(valid, DType.boolean), perm=[1, 0]), [2]), path, blank)

@@ -225,7 +225,7 @@ def _common_fields(families: Families) -> dict[str, dict[str, dict[str, Any]]]:
     }
     label_lengths = {
         **NAME,
-        "description": "A column of the data, whole numbers: how many labels each row of the target has; the others are "
+        "description": "A column of the data, whole numbers: how many labels a row of the target has; those after are "
         "padding. For losses whose target is a row of labels.",
     }
     followed = {**REFERENCE, "description": "The value it judges (default: that of the loss with the same target)."}

@@ -117,19 +117,7 @@ def build_objective(
     known |= {name: target.value for name, target in targets.items()}
     for entry in training.loss:
         with scope(f"loss/{entry.target}", entry.origin):
-            output = forward.values[entry.from_]
-            if isinstance(entry.loss, SequenceLoss):
-                if entry.label_lengths is not None:
-                    known[entry.target] = filled(known[entry.target], known[entry.label_lengths], entry.loss.padding)
-                steps = _valid_steps(spec, entry, forward, output, problems)
-                elements = entry.loss.elements_of_valid(output, known[entry.target], steps)
-                weights = example_weights(entry, known, elements)
-            else:
-                elements = entry.loss.elements(output, known[entry.target])
-                steps = _valid_steps(spec, entry, forward, elements, problems)
-                steps = None if steps is None else cast(steps, elements.dtype)
-                weights = example_weights(entry, known, elements, steps)
-            valid[entry.target] = None if steps is None else cast(steps, elements.dtype)
+            elements, weights, valid[entry.target] = _judge(spec, entry, forward, known, problems)
             weight = None
             if weights is None:
                 mean = op.ReduceMean(elements, keepdims=0)
@@ -169,6 +157,27 @@ def build_objective(
     if problems:
         raise SpecError(problems)
     return objective
+
+
+def _judge(
+    spec: Spec, entry: LossEntry, forward: Forward, known: dict[str, Value], problems: list[Diagnostic]
+) -> tuple[Value, Value | None, Value | None]:
+    """The elements of a loss, how much each counts (None: all alike), and which steps do, (batch, time) of 0 and 1.
+
+    `known` then has a row of labels with the loss's own padding, for metrics to read.
+    """
+    output, loss = forward.values[entry.from_], entry.loss
+    if isinstance(loss, SequenceLoss):
+        if entry.label_lengths is not None:
+            known[entry.target] = filled(known[entry.target], known[entry.label_lengths], loss.padding)
+        steps = _valid_steps(spec, entry, forward, output, problems)
+        elements = loss.elements_of_valid(output, known[entry.target], steps)
+        valid = None if steps is None else cast(steps, elements.dtype)
+        return elements, example_weights(entry, known, elements), valid
+    elements = loss.elements(output, known[entry.target])
+    steps = _valid_steps(spec, entry, forward, elements, problems)
+    valid = None if steps is None else cast(steps, elements.dtype)
+    return elements, example_weights(entry, known, elements, valid), valid
 
 
 def _valid_steps(

@@ -176,7 +176,7 @@ def test_elements_and_gradient_of_their_mean_are_those_of_pytorch(case: Case) ->
 
 
 def run_ctc(loss: Loss, z: Array, y: Array, steps: Array) -> tuple[Array, Array]:
-    """The loss of each example over its first steps, and the gradient of their sum; all axes but the classes symbolic."""
+    """The loss of each example over its first steps, and the gradient of their sum; only the classes are fixed."""
     assert isinstance(loss, Ctc)
     output = graph_input("z", DType.of(z), (BATCH, symbol("time"), z.shape[2]))
     target, valid = (
@@ -206,7 +206,7 @@ def test_ctc_of_sequences_of_different_lengths(time: int, classes: int, blank: i
 
 
 def test_the_gradient_of_ctc_is_nearer_to_the_exact_one_than_that_of_pytorch() -> None:
-    """400 steps whose logits differ by tens: α as a plain logarithm would reach −5000, whose neighbours are 5e-4 apart."""
+    """400 steps whose logits differ by tens: α as a plain logarithm would reach −5000, where floats are 5e-4 apart."""
     random = np.random.default_rng(0)
     z = (random.normal(size=(3, 400, 28)) * 10).astype(np.float32)
     y, steps = random.integers(1, 28, (3, 60)), np.array([400, 300, 350])
@@ -221,7 +221,7 @@ def test_the_gradient_of_ctc_is_nearer_to_the_exact_one_than_that_of_pytorch() -
 
 
 def test_labels_that_do_not_fit_into_the_steps() -> None:
-    """Two equal neighbours need a blank between them. Infinite, or 0 by choice; as in PyTorch, but the gradient is 0."""
+    """Equal neighbours need a blank between them. Infinite, or 0 by choice; as in PyTorch, but the gradient is 0."""
     z = np.random.default_rng(0).normal(size=(3, 3, 4)).astype(np.float32)
     y, steps = np.array([[1, 1], [1, 1], [1, 2]]), np.array([2, 3, 2])
     for zero_infinity in (False, True):
