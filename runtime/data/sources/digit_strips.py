@@ -45,7 +45,7 @@ class DigitStrips(DataSource):
         from .digits import Digits
 
         if self.fewest > self.most:
-            raise UserError(f"digit_strips: 'fewest' is {self.fewest}, more than 'most', {self.most}")
+            raise UserError(f"data source 'digit_strips': 'fewest' is {self.fewest}, more than 'most', {self.most}")
         digits = Digits().load(base).train.take(slice(None))
         generator = np.random.Generator(np.random.PCG64(self.seed))
         order = generator.permutation(len(digits["label"]))
