@@ -15,6 +15,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .alignment import best_path
     from .bundle import Bundle, load_bundle
     from .callbacks import Callback, EpochDone, RunStarted, StepDone
     from .data.plan import Partitions, load_partitions
@@ -47,6 +48,7 @@ _HOME = {
     "Summary": "summary",
     "TrainOptions": "trainer",
     "UserError": "errors",
+    "best_path": "alignment",
     "evaluate": "evaluation",
     "load_bundle": "bundle",
     "load_partitions": "data.plan",
@@ -74,6 +76,7 @@ __all__ = [
     "Summary",
     "TrainOptions",
     "UserError",
+    "best_path",
     "evaluate",
     "load_bundle",
     "load_partitions",

@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING, Final
 
 from netwright.schema import lazy_kinds
 
-from .base import Loss
+from .base import Loss, SequenceLoss
 
 if TYPE_CHECKING:
+    from .alignment import ConnectionistTemporalClassification
     from .binary import BinaryCrossEntropy, Hinge
     from .categorical import CategoricalCrossEntropy, NegativeLogLikelihood
     from .gaussian import GaussianNegativeLogLikelihood
@@ -17,12 +18,14 @@ __all__ = [
     "AbsoluteError",
     "BinaryCrossEntropy",
     "CategoricalCrossEntropy",
+    "ConnectionistTemporalClassification",
     "GaussianNegativeLogLikelihood",
     "Hinge",
     "Huber",
     "Loss",
     "NegativeLogLikelihood",
     "Perceptron",
+    "SequenceLoss",
     "SquaredError",
 ]
 
@@ -30,6 +33,7 @@ _KINDS: Final = {
     "absolute_error": "regression.AbsoluteError",
     "binary_cross_entropy": "binary.BinaryCrossEntropy",
     "categorical_cross_entropy": "categorical.CategoricalCrossEntropy",
+    "connectionist_temporal_classification": "alignment.ConnectionistTemporalClassification",
     "gaussian_negative_log_likelihood": "gaussian.GaussianNegativeLogLikelihood",
     "hinge": "binary.Hinge",
     "huber": "regression.Huber",

@@ -31,3 +31,26 @@ class Loss(Described):
     @abstractmethod
     def elements(self, output: Value, target: Value) -> Value:
         """The loss of every element, whose mean is the objective; its first axis is the batch."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SequenceLoss(Loss):
+    """A loss whose elements are those of whole sequences, (batch): it leaves out itself the steps that do not count.
+
+    Its target is a row of labels, which may end early.
+    """
+
+    @property
+    @abstractmethod
+    def padding(self) -> int:
+        """The label that stands in a row after its end."""
+
+    @abstractmethod
+    def elements_of_valid(self, output: Value, target: Value, valid: Value | None) -> Value:
+        """The loss of every sequence, (batch), over the steps where `valid`, booleans (batch, time), is true.
+
+        None means all steps. The target has `padding` after the end of each row.
+        """
+
+    def elements(self, output: Value, target: Value) -> Value:
+        return self.elements_of_valid(output, target, None)

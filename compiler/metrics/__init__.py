@@ -8,6 +8,7 @@ from .base import Metric
 
 if TYPE_CHECKING:
     from .accuracy import Accuracy, TopK
+    from .best_path import ExactLabels, LabelErrorRate
     from .confusion import F1, ConfusionMatrix, Precision, Recall
     from .regression import R2, MeanAbsoluteError, RootMeanSquaredError
 
@@ -16,6 +17,8 @@ __all__ = [
     "R2",
     "Accuracy",
     "ConfusionMatrix",
+    "ExactLabels",
+    "LabelErrorRate",
     "MeanAbsoluteError",
     "Metric",
     "Precision",
@@ -27,7 +30,9 @@ __all__ = [
 _KINDS: Final = {
     "accuracy": "accuracy.Accuracy",
     "confusion_matrix": "confusion.ConfusionMatrix",
+    "exact_labels": "best_path.ExactLabels",
     "f1": "confusion.F1",
+    "label_error_rate": "best_path.LabelErrorRate",
     "mae": "regression.MeanAbsoluteError",
     "precision": "confusion.Precision",
     "r2": "regression.R2",

@@ -53,7 +53,9 @@ class Entry:
 
 
 LAYER_CONNECTIONS = ("name", "from")
-LOSS_CONNECTIONS = ("from", "target", "weight", "class_weights", "sample_weight", "mask", "lengths")
+LOSS_CONNECTIONS = ("from", "target", "weight", "class_weights", "sample_weight", "mask", "lengths", "label_lengths")
+LOSS_COLUMNS = {"sample_weight": "sample weight", "label_lengths": "column of lengths"}
+"""The fields of a loss that name a column of the data besides its target, and what that is."""
 METRIC_CONNECTIONS = ("name", "from", "target")
 
 
@@ -86,10 +88,9 @@ def target_of(loss: Entry, losses: Registry[Any]) -> str | None:
     return str(losses[loss.kind].default_target) if loss.kind in losses else None
 
 
-def sample_weight_of(loss: Entry) -> str | None:
-    """The column that weighs a loss's examples, if one is given legibly."""
-    given = loss.connections.get("sample_weight")
-    return given if isinstance(given, str) else None
+def columns_of(loss: Entry) -> dict[str, str]:
+    """Field -> column, for those of `LOSS_COLUMNS` that are given legibly."""
+    return {field: name for field in LOSS_COLUMNS if isinstance(name := loss.connections.get(field), str)}
 
 
 class Nameable(Protocol):

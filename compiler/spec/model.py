@@ -24,7 +24,6 @@ from .entries import (
     Entry,
     read_entries,
     read_entry,
-    sample_weight_of,
     target_of,
 )
 from .expand import ExpandedOutput, Expansion, expand
@@ -121,10 +120,10 @@ class Spec:
 
     @property
     def columns_of_losses(self) -> tuple[str, ...]:
-        """What the data give besides the inputs: targets, then sample weights, each once."""
+        """What the data give besides the inputs: targets, then sample weights and lengths of labels, each once."""
         losses = self.training.loss if self.training else ()
-        weights = (loss.sample_weight for loss in losses if loss.sample_weight is not None)
-        return tuple(dict.fromkeys((*self.targets, *weights)))
+        others = (name for loss in losses for name in (loss.sample_weight, loss.label_lengths) if name is not None)
+        return tuple(dict.fromkeys((*self.targets, *others)))
 
 
 def load(
@@ -364,9 +363,10 @@ class _Builder:
             class_weights=tuple(map(float, entry.connections["class_weights"]))
             if "class_weights" in entry.connections
             else None,
-            sample_weight=sample_weight_of(entry),
+            sample_weight=entry.connections.get("sample_weight"),
             mask=_value(entry.connections["mask"], values) if "mask" in entry.connections else None,
             lengths=_value(entry.connections["lengths"], values) if "lengths" in entry.connections else None,
+            label_lengths=entry.connections.get("label_lengths"),
         )
 
     def _metric(self, entry: Entry, losses: tuple[LossEntry, ...], values: Mapping[str, str]) -> MetricEntry:

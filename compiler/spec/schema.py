@@ -239,6 +239,11 @@ def _common_fields(families: Families) -> dict[str, dict[str, dict[str, Any]]]:
         "description": "A value of shape (batch), whole numbers: how many steps of each sequence count. The same as a "
         "`mask`.",
     }
+    label_lengths = {
+        **NAME,
+        "description": "A column of the data, whole numbers: how many labels a row of the target has; those after are "
+        "padding. For losses whose target is a row of labels.",
+    }
     followed = {**REFERENCE, "description": "The value it judges (default: that of the loss with the same target)."}
     followed_target = {**NAME, "description": "What it compares with (default: the target of the loss)."}
     reported = {**NAME, "description": "The name it is reported by (default: that of its kind)."}
@@ -252,6 +257,7 @@ def _common_fields(families: Families) -> dict[str, dict[str, dict[str, Any]]]:
             "sample_weight": sample_weight,
             "mask": mask,
             "lengths": lengths,
+            "label_lengths": label_lengths,
         },
         families.metrics.family: {"from": followed, "target": followed_target, "name": reported},
     }

@@ -7,7 +7,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..errors import BuildError, Diagnostic, Origin
-from .entries import LOSS_CONNECTIONS, METRIC_CONNECTIONS, Entry, Reference, read_entries, sample_weight_of, target_of
+from .entries import (
+    LOSS_COLUMNS,
+    LOSS_CONNECTIONS,
+    METRIC_CONNECTIONS,
+    Entry,
+    Reference,
+    columns_of,
+    read_entries,
+    target_of,
+)
 from .expand import Expansion
 from .expand.formulas import holds_formula
 from .positions import Path, Positions
@@ -36,8 +45,7 @@ class _Checker:
         self._metrics = self._kinds("metrics", METRIC_CONNECTIONS)
         targets = [target_of(loss, families.losses) for loss in self._losses]
         self._targets = list(dict.fromkeys(target for target in targets if target is not None))
-        weighing = [sample_weight_of(loss) for loss in self._losses]
-        self._sample_weights = list(dict.fromkeys(name for name in weighing if name is not None))
+        self._columns = list(dict.fromkeys(name for loss in self._losses for name in columns_of(loss).values()))
 
     def _section(self, key: str) -> dict[str, Any]:
         section = self._expansion.root.value.get(key)
@@ -92,9 +100,10 @@ class _Checker:
             if target is not None and target not in taken:  # losses may share a target, or use an input as one
                 self._claim(target, "target", self._origin((*loss.path, "target")), taken)
         for loss in self._losses:
-            weighing = sample_weight_of(loss)
-            if weighing is not None and taken.get(weighing, ("",))[0] != "sample weight":  # losses may share one
-                self._claim(weighing, "sample weight", self._origin((*loss.path, "sample_weight")), taken)
+            for field, column in columns_of(loss).items():
+                what = LOSS_COLUMNS[field]
+                if taken.get(column, ("",))[0] != what:  # losses may share one
+                    self._claim(column, what, self._origin((*loss.path, field)), taken)
         for name, origin in self._expansion.claims:
             self._claim(name, "layer", origin, taken)
         self._check_output_names(taken)
@@ -220,7 +229,7 @@ class _Checker:
                 message = f"validation and test together must be below 1, received {received(float(sum(parts)))}"
                 self._add(("data", "split"), message, "something must be left to train on", of_key=True)
         columns = self._data.get("columns")
-        wanted = [*self._inputs, *(t for t in self._targets if t not in self._inputs), *self._sample_weights]
+        wanted = [*self._inputs, *(t for t in self._targets if t not in self._inputs), *self._columns]
         for name in columns if isinstance(columns, dict) else ():
             if name not in wanted:
                 hint = did_you_mean(name, wanted, "inputs and targets")

@@ -112,6 +112,8 @@ class LossEntry:
     """The value (batch, time) that is 0 where a step does not count."""
     lengths: str | None = None
     """The value (batch) that says how many steps count."""
+    label_lengths: str | None = None
+    """The column that says how many labels each example has."""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,8 @@ import numpy as np
 from ..errors import BuildError, Diagnostic, SpecError, Step
 from ..ir import DType, TensorType, Value, constant, graph_input, op, scope
 from ..layers.checks import valid_steps
+from ..losses import SequenceLoss
+from ..losses.sequences import filled
 from ..network import BATCH, Forward, least, note_limit
 from ..ops.cast import cast
 from ..optimizers import ProximalOptimizer
@@ -85,7 +87,7 @@ def declare_targets(spec: Spec, training: TrainingSettings, forward: Forward) ->
                 step = earlier.step if earlier else _step_to(entry, spec, forward, value)
                 fewest = least(classes, earlier.classes if earlier else None)
                 targets[entry.target] = Target(value, fewest, step)
-            _check_class_weights(entry, output.type)
+            _check_weights_and_lengths(entry, output.type)
         except BuildError as error:
             problems.append(_diagnose(spec, entry, error, forward, targets))
     if problems:
@@ -94,6 +96,9 @@ def declare_targets(spec: Spec, training: TrainingSettings, forward: Forward) ->
         name = entry.sample_weight
         if name is not None and name not in targets:
             targets[name] = Target(graph_input(name, DType.float32, next(iter(forward.features.values())).shape[:1]))
+        name = entry.label_lengths
+        if name is not None and name not in targets:
+            targets[name] = Target(graph_input(name, DType.int64, forward.values[entry.from_].shape[:1]))
     return targets
 
 
@@ -112,15 +117,13 @@ def build_objective(
     known |= {name: target.value for name, target in targets.items()}
     for entry in training.loss:
         with scope(f"loss/{entry.target}", entry.origin):
-            elements = entry.loss.elements(forward.values[entry.from_], known[entry.target])
-            valid[entry.target] = _valid_steps(spec, entry, forward, elements, problems)
-            mean, weight = _mean(entry, known, elements, valid[entry.target])
+            elements, weights, valid[entry.target] = _judge(spec, entry, forward, known, problems)
+            mean, weight = _mean(elements, weights)
             if forward.mixing is not None:
                 mixing = forward.mixing
-                read = [name for name in (entry.target, entry.sample_weight) if name is not None]
-                others = {name: mixing.partner(known[name]) for name in read}
-                elements = entry.loss.elements(forward.values[entry.from_], others[entry.target])
-                mean = mixing.mix(mean, _mean(entry, others, elements, None)[0])
+                read = [name for name in (entry.target, entry.sample_weight, entry.label_lengths) if name is not None]
+                others = {**known, **{name: mixing.partner(known[name]) for name in read}}
+                mean = mixing.mix(mean, _mean(*_judge(spec, entry, forward, others, problems)[:2])[0])
             terms.append(LossTerm(mean if entry.weight == 1 else mean * entry.weight, weight))
     loss = terms[0].value  # the schema asks for at least one
     for term in terms[1:]:
@@ -155,11 +158,29 @@ def build_objective(
     return objective
 
 
-def _mean(
-    entry: LossEntry, known: Mapping[str, Value], elements: Value, valid: Value | None
-) -> tuple[Value, Value | None]:
+def _judge(
+    spec: Spec, entry: LossEntry, forward: Forward, known: dict[str, Value], problems: list[Diagnostic]
+) -> tuple[Value, Value | None, Value | None]:
+    """The elements of a loss, how much each counts (None: all alike), and which steps do, (batch, time) of 0 and 1.
+
+    `known` then has a row of labels with the loss's own padding, for metrics to read.
+    """
+    output, loss = forward.values[entry.from_], entry.loss
+    if isinstance(loss, SequenceLoss):
+        if entry.label_lengths is not None:
+            known[entry.target] = filled(known[entry.target], known[entry.label_lengths], loss.padding)
+        steps = _valid_steps(spec, entry, forward, output, problems)
+        elements = loss.elements_of_valid(output, known[entry.target], steps)
+        valid = None if steps is None else cast(steps, elements.dtype)
+        return elements, example_weights(entry, known, elements), valid
+    elements = loss.elements(output, known[entry.target])
+    steps = _valid_steps(spec, entry, forward, elements, problems)
+    valid = None if steps is None else cast(steps, elements.dtype)
+    return elements, example_weights(entry, known, elements, valid), valid
+
+
+def _mean(elements: Value, weights: Value | None) -> tuple[Value, Value | None]:
     """The mean of a loss over a batch, and the sum of its weights where it has any; float32 scalars."""
-    weights = example_weights(entry, known, elements, valid)
     if weights is None:
         return cast(op.ReduceMean(elements, keepdims=0), DType.float32), None
     mean, weight = weighted_mean(elements, weights)
@@ -169,11 +190,11 @@ def _mean(
 def _valid_steps(
     spec: Spec, entry: LossEntry, forward: Forward, elements: Value, problems: list[Diagnostic]
 ) -> Value | None:
-    """Which steps of its sequences a loss counts, (batch, time) of the elements' dtype; None for all."""
+    """Which steps of its sequences a loss counts, booleans (batch, time) of the elements; None for all."""
     if entry.mask is None and entry.lengths is None:
         return None
     try:
-        return cast(_steps_that_count(entry, forward, elements), elements.dtype)
+        return _steps_that_count(entry, forward, elements)
     except BuildError as error:
         problems.append(_diagnose(spec, entry, error, forward, {}))
         return None
@@ -230,9 +251,17 @@ def _spread(sample: Value, rank: int) -> Value:
     return op.Unsqueeze(sample, list(range(sample.rank, rank))) if rank > sample.rank else sample
 
 
-def _check_class_weights(entry: LossEntry, output: TensorType) -> None:
+def _check_weights_and_lengths(entry: LossEntry, output: TensorType) -> None:
+    """Raise BuildError for columns and weights that the loss has no use for."""
+    rows_of_labels = isinstance(entry.loss, SequenceLoss)
+    if entry.label_lengths is not None and not rows_of_labels:
+        message = "label_lengths are for a loss whose target is a row of labels of its own length"
+        raise BuildError(message, "for steps that do not count give `lengths` or a `mask`", ("label_lengths",))
     if entry.class_weights is None:
         return
+    if rows_of_labels:
+        message = "class_weights are for a loss with one label an element, this one judges rows of labels"
+        raise BuildError(message, "weigh whole examples with `sample_weight`", ("class_weights",))
     classes = entry.loss.classes(output)
     if classes is None:
         raise BuildError(

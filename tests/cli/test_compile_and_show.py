@@ -282,3 +282,17 @@ def test_schema_describes_every_spec_of_the_library(cli: Cli, here: Path) -> Non
 def test_schema_into_a_folder_that_is_not_there(cli: Cli, here: Path) -> None:
     result = cli("schema", "-o", "no/schema.json")
     assert (result.exit_code, result.stderr) == (1, "error: no: no such folder\n")
+
+
+@pytest.mark.parametrize("other", [["--graph", "step"], ["--dot"]])
+def test_layers_as_json_stand_alone(cli: Cli, other: list[str]) -> None:
+    result = cli("show", "xor_mlp", "--json", *other)
+    assert result.exit_code == 2
+    assert "--json cannot be given together with --graph or --dot" in " ".join(result.stderr.split())
+
+
+def test_a_graph_that_needs_training(cli: Cli) -> None:
+    result = cli("show", "perceptron", "--graph", "step")
+    assert result.exit_code == 2
+    words = " ".join(result.stderr.replace("│", " ").split())
+    assert "the spec has no 'step' graph, because it has no `training` section; its graphs are inference" in words

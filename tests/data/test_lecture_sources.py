@@ -11,10 +11,12 @@ from netwright.runtime.data import DataSource
 from netwright.runtime.data.columns import Array, Columns
 from netwright.runtime.data.fetch import missing_file
 from netwright.runtime.data.sources.digit_pairs import DigitPairs
+from netwright.runtime.data.sources.digit_strips import DigitStrips
 from netwright.runtime.data.sources.digits import Digits
 from netwright.runtime.data.sources.sine import Sine
 from netwright.runtime.data.sources.spam_assassin import SpamAssassin
 from netwright.runtime.data.text import hashed_words
+from netwright.runtime.errors import UserError
 from support.requirements import missing
 
 HERE = Path()
@@ -80,3 +82,37 @@ def test_what_is_said_of_the_mails_before_they_are_read_is_true(hashed: int | No
         missing("SpamAssassin mail", "netwright fetch spam_assassin")
     source = SpamAssassin(hashed_words=hashed)
     assert source.describe(HERE) == DataSource.describe(source, HERE)
+
+
+def test_strips_hold_whole_digits_in_the_order_of_their_labels() -> None:
+    found = DigitStrips(rows=200, test_rows=50, fewest=2, most=4).load(HERE)
+    digits = arrays(Digits().load(HERE).train)
+    label_of = {image.T.tobytes(): label for image, label in zip(digits["image"], digits["label"], strict=True)}
+    seen: dict[str, set[bytes]] = {"train": set(), "test": set()}
+    for name, part in (("train", found.train), ("test", found.test)):
+        strips = arrays(part)
+        assert strips["strip"].shape[1:] == (48, 8)
+        assert set(strips["digit_count"]) == {2, 3, 4}
+        for strip, columns, row, count in zip(
+            strips["strip"], strips["columns"], strips["digits"], strips["digit_count"], strict=True
+        ):
+            windows = (np.ascontiguousarray(strip[start : start + 8]).tobytes() for start in range(41))
+            inside = [window for window in windows if window in label_of]
+            assert [label_of[window] for window in inside] == row[:count].tolist()
+            assert (row[count:] == 10).all()
+            assert strip[columns - 8 : columns].tobytes() == inside[-1]
+            assert not strip[columns:].any()
+            seen[name].update(inside)
+    assert not seen["train"] & seen["test"]
+
+
+def test_strips_are_a_function_of_the_seed() -> None:
+    one, again, other = (arrays(DigitStrips(rows=20, seed=seed).load(HERE).train) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(one["strip"], again["strip"])
+    assert not np.array_equal(one["strip"], other["strip"])
+
+
+def test_strips_of_fewer_digits_than_the_fewest() -> None:
+    with pytest.raises(UserError) as caught:
+        DigitStrips(fewest=4, most=3).load(HERE)
+    assert str(caught.value) == "data source 'digit_strips': 'fewest' is 4, more than 'most', 3"

@@ -14,7 +14,8 @@ from support.running import BATCH, batch_input, run
 
 LABEL_LOSSES = ["categorical_cross_entropy", "negative_log_likelihood"]
 GAUSSIAN = "gaussian_negative_log_likelihood"
-NUMBER_LOSSES = [kind for kind in Loss.registry if kind not in (*LABEL_LOSSES, GAUSSIAN)]
+CTC = "connectionist_temporal_classification"
+NUMBER_LOSSES = [kind for kind in Loss.registry if kind not in (*LABEL_LOSSES, GAUSSIAN, CTC)]
 
 
 def output(*dims: Dim, dtype: DType = DType.float32) -> TensorType:
@@ -40,7 +41,8 @@ def test_default_targets() -> None:
     assert {kind for kind, name in targets.items() if name == "target"} == {
         *("squared_error", "absolute_error", "huber", GAUSSIAN)
     }
-    assert set(targets.values()) == {"target", "label"}
+    assert {kind for kind, name in targets.items() if name == "labels"} == {CTC}
+    assert set(targets.values()) == {"target", "label", "labels"}
 
 
 @pytest.mark.parametrize("kind", list(Loss.registry))
@@ -94,6 +96,26 @@ def test_an_output_without_pairs_of_mean_and_log_variance_is_refused(given: Tens
         f"needs an output with a last axis of even size, means and then log-variances, received {given}"
     )
     assert caught.value.hint == "join the two with `concat: {from: [mean, log_variance]}`"
+
+
+def test_rows_of_labels_have_a_length_of_their_own() -> None:
+    loss = Loss.registry.build({CTC: {"blank": 6}})
+    expected = output(symbol("label_length"), dtype=DType.int64)
+    assert loss.target_type(output(symbol("time"), 7)) == loss.target_type(output(20, 7)) == expected
+    assert loss.classes(output(20, 7)) == 7
+
+
+def test_outputs_that_are_no_sequences_of_classes_are_refused() -> None:
+    with pytest.raises(BuildError) as caught:
+        Loss.registry.build(CTC).target_type(output(7))
+    assert caught.value.message == "needs an output of shape (batch, time, classes), received float32(batch, 7)"
+    with pytest.raises(BuildError) as caught:
+        Loss.registry.build({CTC: {"blank": 7}}).target_type(output(20, 7))
+    assert (caught.value.message, caught.value.hint, caught.value.path) == (
+        "the blank must be one of the 7 classes, received 7",
+        "classes are counted from 0, so the last is 6",
+        ("blank",),
+    )
 
 
 def elements(entry: Any, output: Array, target: Array) -> Array:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ import pytest
 from netwright.compiler.errors import BuildError
 from netwright.compiler.ir import Array, Dim, DType, TensorType, symbol
 from netwright.compiler.metrics import Metric
+from netwright.runtime import best_path
 from netwright.runtime.finalize import FINALIZERS
 from sklearn import metrics as sklearn
 from support.running import BATCH, Program, batch_input
@@ -37,6 +38,23 @@ class Case:
     expected: Callable[[], Any]
 
 
+def edit_distance(a: Sequence[int], b: Sequence[int]) -> int:
+    """By its definition."""
+    if not a or not b:
+        return len(a) + len(b)
+    if a[0] == b[0]:
+        return edit_distance(a[1:], b[1:])
+    return 1 + min(edit_distance(a[1:], b), edit_distance(a, b[1:]), edit_distance(a[1:], b[1:]))
+
+
+def written_out(rows: Sequence[Sequence[int]]) -> tuple[Array, Array]:
+    """Outputs whose best paths hold each label for two steps, with a blank after it; the rows four times over."""
+    blank, most = CLASSES - 1, max(map(len, rows))
+    labels = np.array([[*row, *[blank] * (most - len(row))] for row in rows])
+    path = np.stack([labels, labels, np.full_like(labels, blank)], axis=2).reshape(len(rows), -1)
+    return np.tile(np.eye(CLASSES, dtype=np.float32)[path], (4, 1, 1)), np.tile(labels, (4, 1))
+
+
 def of_labels(entry: Any, expected: Callable[[], Any]) -> Case:
     return Case(entry, LOGITS, LABELS, expected)
 
@@ -45,7 +63,22 @@ def of_yes(entry: Any, expected: Callable[[], Any]) -> Case:
     return Case(entry, SCORES, YES, expected)
 
 
+STEPS = RANDOM.normal(size=(20, 12, CLASSES)).astype(np.float32)
+IN_ROW = np.arange(5) < RANDOM.integers(0, 6, 20)[:, None]
+ROWS = np.where(IN_ROW, RANDOM.integers(0, CLASSES - 1, (20, 5)), CLASSES - 1)
+READ = best_path(STEPS, blank=CLASSES - 1)
+WANTED = [[int(label) for label in row if label != CLASSES - 1] for row in ROWS]
+MISTAKES = [edit_distance(list(read), wanted) for read, wanted in zip(READ, WANTED, strict=True)]
+BLANK = {"blank": CLASSES - 1}
+
 CASES = {
+    "label_error_rate": [
+        Case({"label_error_rate": BLANK}, STEPS, ROWS, lambda: sum(MISTAKES) / (ROWS != CLASSES - 1).sum())
+    ],
+    "exact_labels": [
+        Case({"exact_labels": BLANK}, STEPS, ROWS, lambda: np.mean(np.array(MISTAKES) == 0)),
+        Case({"exact_labels": BLANK}, *written_out([[0, 0, 1], [2, 1, 2], [1]]), lambda: 1.0),
+    ],
     "accuracy": [
         of_labels("accuracy", lambda: sklearn.accuracy_score(LABELS, PREDICTED)),
         of_yes("accuracy", lambda: sklearn.accuracy_score(YES[:, 0] > 0, SAID_YES)),
@@ -129,7 +162,7 @@ def test_labels() -> None:
 
 
 def test_goals() -> None:
-    assert {kind for kind, cls in Metric.registry.items() if cls.goal == "min"} == {"mae", "rmse"}
+    assert {kind for kind, cls in Metric.registry.items() if cls.goal == "min"} == {"label_error_rate", "mae", "rmse"}
 
 
 def test_equal_numbers() -> None:
@@ -180,6 +213,19 @@ def test_top_k_needs_labels() -> None:
     assert caught.value.message == (
         "needs integer labels and one output a class, "
         "but the output is float32(batch, 3) and the target float32(batch, 3)"
+    )
+
+
+@pytest.mark.parametrize("kind", ["label_error_rate", "exact_labels"])
+@pytest.mark.parametrize(
+    ("output", "target"),
+    [(of(12, 4), of(12, 4)), (of(12, 4), of(dtype=INT)), (of(4), of(3, dtype=INT)), (of(12, 4), of(3))],
+)
+def test_metrics_of_best_paths_need_rows_of_labels(kind: str, output: TensorType, target: TensorType) -> None:
+    with pytest.raises(BuildError) as caught:
+        Metric.registry.build(kind).check(output, target)
+    assert caught.value.message == (
+        f"needs an output (batch, time, classes) and rows of labels, but the output is {output} and the target {target}"
     )
 
 

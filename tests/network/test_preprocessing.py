@@ -119,6 +119,7 @@ def test_infinite_statistics_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError) as error:
         fitted(compiled("  - normalize"), tmp_path / "bundle", columns)
     assert error.value.message == "the statistic 'normalize1/mean' of the training data is not a finite number"
+    assert error.value.hint == "the values are too large, or not numbers"
 
 
 @pytest.mark.parametrize(

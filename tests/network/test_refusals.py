@@ -46,6 +46,32 @@ REFUSED = {
         "  shapes:\n    test.yaml:3:12: w (3, 2)\n    test.yaml:4:19: w → squared_error\n"
         "  hint: judge a value that depends on an input",
     ),
+    "lengths of labels for a label a step": (
+        "inputs: {x: [time, 3]}\nnetwork: [{dense: 2}]\n"
+        "training: {loss: {categorical_cross_entropy: {label_lengths: n}}}\n",
+        "test.yaml:4:62: training.loss.categorical_cross_entropy.label_lengths: label_lengths are for a loss whose"
+        " target is a row of labels of its own length\n"
+        "  shapes:\n    test.yaml:2:10: x (batch, time, 3)\n    test.yaml:3:12: x → dense1 (batch, time, 2)\n"
+        "    test.yaml:4:46: dense1 → label int64(batch, time)\n"
+        "    test.yaml:4:19: dense1, label → categorical_cross_entropy\n"
+        "  hint: for steps that do not count give `lengths` or a `mask`",
+    ),
+    "class weights for rows of labels": (
+        "inputs: {x: [time, 3]}\nnetwork: [{dense: 2}]\n"
+        "training: {loss: {connectionist_temporal_classification: {class_weights: [1, 2]}}}\n",
+        "test.yaml:4:74: training.loss.connectionist_temporal_classification.class_weights: class_weights are for a"
+        " loss with one label an element, this one judges rows of labels\n"
+        "  shapes:\n    test.yaml:2:10: x (batch, time, 3)\n    test.yaml:3:12: x → dense1 (batch, time, 2)\n"
+        "    test.yaml:4:58: dense1 → labels int64(batch, label_length)\n"
+        "    test.yaml:4:19: dense1, labels → connectionist_temporal_classification\n"
+        "  hint: weigh whole examples with `sample_weight`",
+    ),
+    "a column of lengths that is a target": (
+        "inputs: {x: [time, 3]}\nnetwork: [{dense: 2}]\n"
+        "training: {loss: {connectionist_temporal_classification: {label_lengths: labels}}}\n",
+        "test.yaml:4:74: training.loss.connectionist_temporal_classification.label_lengths: the name 'labels' is"
+        " already taken by a target on line 4\n  hint: every name means one value; choose another",
+    ),
     "a metric called like a sample weight": (
         "inputs: {x: [3]}\nnetwork: [{dense: 2}]\n"
         "training: {loss: {categorical_cross_entropy: {sample_weight: w}}, metrics: [{accuracy: {name: w}}]}\n",

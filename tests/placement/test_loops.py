@@ -31,6 +31,15 @@ training:
   batch_size: 32
 """
 
+ALIGNED = """
+netwright: 1
+inputs: {x: [time, 6], n: {shape: [], dtype: int64}}
+network: [{dense: {units: 5, from: x}}]
+training:
+  loss: {connectionist_temporal_classification: {lengths: n, label_lengths: count}}
+  metrics: [label_error_rate, exact_labels]
+"""
+
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
@@ -41,6 +50,12 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 def test_every_node_of_loops_and_bodies_runs_on_cuda(place: CudaChecker, models: list[Path]) -> None:
     placements = place(models, batch=32, time=12)
+    assert [item for item in placements if item.error or item.cpu or item.copies] == []
+
+
+def test_connectionist_temporal_classification_runs_on_cuda(place: CudaChecker, tmp_path: Path) -> None:
+    compile_spec(load_text(ALIGNED)).write(tmp_path / "bundle")
+    placements = place(sorted(tmp_path.rglob("*.onnx")), batch=32, time=12, label_length=4)
     assert [item for item in placements if item.error or item.cpu or item.copies] == []
 
 

@@ -134,6 +134,10 @@ def test_hints_say_what_to_do(bundle_folder: Path) -> None:
     with pytest.raises(UserError) as caught:
         load_bundle(bundle_folder)
     assert caught.value.hint == "update netwright"
+    edit_manifest(bundle_folder, lambda m: m.update(bundle_format=0))
+    with pytest.raises(UserError) as caught:
+        load_bundle(bundle_folder)
+    assert caught.value.hint == "compile the spec again with this netwright"
     edit_manifest(bundle_folder, lambda m: m.update(bundle_format=1))
     edit_manifest(bundle_folder, lambda m: m["training"].update(monitor="f1"))
     with pytest.raises(UserError) as caught:
@@ -213,3 +217,12 @@ def test_decode_names_every_kind_of_value() -> None:
         assert str(caught.value) == message
     assert decode(tuple[float, ...], [1, 2.5]) == (1.0, 2.5)
     assert decode(dict[str, int], {"a": 1}) == {"a": 1}
+
+
+def test_the_ways_to_finish_a_metric_are_listed(bundle_folder: Path) -> None:
+    edit_manifest(bundle_folder, lambda m: m["metrics"][1].update(finalize="median"))
+    with pytest.raises(UserError) as caught:
+        load_bundle(bundle_folder)
+    assert caught.value.hint == (
+        "this netwright knows confusion, f1, precision, r2, ratio, recall, root_ratio, sum_of_ratios"
+    )

@@ -357,6 +357,7 @@ def test_ctrl_c_leaves_a_checkpoint_that_resumes_bit_for_bit(bundle: Bundle, tmp
     with pytest.raises(UserError) as unfinished:
         predict(run, {"image": np.zeros((1, 4), np.float32)})
     assert str(unfinished.value) == f"{run}: the run has not ended, so it has no trained weights yet"
+    assert unfinished.value.hint == "finish it with `netwright train SPEC -o RUN --resume`"
 
     recorder = Recorder()
     summary = train(bundle, run, partitions=parts, resume=True, callbacks=[recorder])

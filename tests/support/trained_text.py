@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 from netwright.compiler import compile_spec
-from netwright.compiler.bundle import Bundle
+from netwright.compiler.bundle import Bundle, Target
 from netwright.compiler.spec.model import load_text
 
 Tensors = dict[str, Any]
@@ -18,8 +18,8 @@ Tensors = dict[str, Any]
 class Compiled:
     """The graphs of a spec as functions of tensors by name, and the state from `init`."""
 
-    def __init__(self, text: str) -> None:
-        self.bundle: Bundle = compile_spec(load_text(dedent(text)), train_rows=100)
+    def __init__(self, text: str, target: Target = "portable") -> None:
+        self.bundle: Bundle = compile_spec(load_text(dedent(text)), target=target, train_rows=100)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.log_severity_level = 3

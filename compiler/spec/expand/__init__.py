@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from ...errors import Diagnostic, Origin
-from ..entries import LOSS_CONNECTIONS, read_entries, sample_weight_of, target_of
+from ..entries import LOSS_CONNECTIONS, columns_of, read_entries, target_of
 from ..positions import Node, Path, Positions, Source, mapping, sequence
 from ..settings import RESERVED
 from ..wording import received
@@ -165,7 +165,7 @@ class _Sections:
         losses = read_entries(written.get("loss"), (), LOSS_CONNECTIONS) if isinstance(written, dict) else []
         given = [loss for loss in losses if loss is not None]
         targets = {target_of(loss, self._expander.families.losses) for loss in given}
-        targets |= {sample_weight_of(loss) for loss in given}
+        targets |= {column for loss in given for column in columns_of(loss).values()}
         outputs = [name for name, _ in keyed(self._sections["outputs"])] if "outputs" in self._sections else []
         return {*self._expander.inputs, *(t for t in targets if t is not None), *outputs, *RESERVED}
 
