@@ -70,11 +70,13 @@ class Carrying:
     """How the states of recurrent layers go from one run of a graph to the next.
 
     rows: in training, the examples of a batch; None where states are not carried from batch to batch.
-    stepping: whether the graph takes one step, and every state is an input and an output.
+    stepping: whether the graph goes on where its last call ended: every state is an input and an output.
+    single: whether such a graph takes one step a call, not several.
     """
 
     rows: int | None = None
     stepping: bool = False
+    single: bool = False
     given: dict[str, Value] = field(default_factory=dict)
     """Name of each state that the graph brings -> the input or state tensor."""
     following: dict[str, Value] = field(default_factory=dict)
@@ -293,9 +295,8 @@ def build_forward(
     Raises SpecError with every layer that does not fit its inputs; layers fed by a broken one are passed over.
     """
     carrying = Carrying() if carrying is None else carrying
-    one_step = carrying.stepping
     features = {
-        item.name: graph_input(item.name, DType(item.dtype), _shape(item.shape, one_step)) for item in spec.inputs
+        item.name: graph_input(item.name, DType(item.dtype), _shape(item.shape, carrying)) for item in spec.inputs
     }
     _require_countable(spec.inputs)
     forward = Forward(features, dict(features), outputs={})
@@ -334,9 +335,12 @@ def without_batch(shape: Shape) -> Shape:
     return shape[1:] if shape[:1] == (BATCH,) else shape
 
 
-def _shape(dims: Sequence[int | str], one_step: bool = False) -> Shape:
-    """A feature's shape; of its axes the first is time where a graph takes one step."""
-    sizes = (1, *dims[1:]) if one_step else dims
+def _shape(dims: Sequence[int | str], carrying: Carrying) -> Shape:
+    """A feature's shape. Where a graph goes on from call to call its first axis is time: one step, or any number."""
+    sizes = dims
+    if carrying.stepping:
+        any_number = dims[0] if isinstance(dims[0], str) else "time"
+        sizes = (1 if carrying.single else any_number, *dims[1:])
     return (BATCH, *(symbol(dim) if isinstance(dim, str) else dim for dim in sizes))
 
 

@@ -125,8 +125,8 @@ class _Forward:
         return bool(following) and len(following) + len(fitting) == len(floats)
 
     def _fits(self, value: Value) -> bool:
-        """Whether a constant, or a choice of constants, keeps its digits in half: neither too large (a mask's -1e9) nor too
-        small (an epsilon)."""
+        """Whether a constant, or a choice of constants, keeps its digits in half: neither too large (a mask's -1e9) nor
+        too small (an epsilon)."""
         if value.node is not None and value.node.op_type == "Where":
             return all(self._fits(choice) for choice in value.node.given_inputs[1:])
         if value.constant is None or self.dtype is DType.bfloat16:

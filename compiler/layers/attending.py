@@ -1,8 +1,8 @@
 """What every layer that attends shares: weights from scores, which steps may be seen, heads, positions.
 
-Scores, weights and masks have the axes (batch, …, queries, keys). A masked score gets `MASKED` added, so its weight is 0
-and so is its gradient, at the price of one addition; the mask itself is made once a graph. It is finite: a row in
-which every key is masked has equal weights, never NaN.
+Scores, weights and masks have the axes (batch, …, queries, keys). A masked score gets `MASKED` added, so its weight is
+0 and so is its gradient, at the price of one addition; a mask has no axis of heads. It is finite: a row in which every
+key is masked has equal weights, never NaN.
 """
 
 from __future__ import annotations
@@ -37,25 +37,26 @@ def require_sequence(x: Value, what: str = "input") -> None:
 
 
 def steps(start: Value | None, count: Dim, *sources: Value) -> Value:
-    """The positions start, start + 1, … of so many steps, int64; `start` is a vector of one number, else they start at 0."""
+    """The positions start, start + 1, … of so many steps, int64; `start` is a vector of one number, None for 0."""
     end = op.Squeeze(shape_value([count], *sources), [0])
     numbers = op.Range(constant(np.int64(0)), end, constant(np.int64(1)))
     return numbers if start is None else numbers + start
 
 
 def mask(queries: Value | None, keys: Value, valid: Value | None) -> Value | None:
-    """(batch or 1, 1, queries or 1, keys): 0 where a key may be seen, else `MASKED`; None where all may be.
+    """(batch or 1, 1, queries or 1, keys): 0 where a key may be seen, else `MASKED` or twice that; None where all may.
 
     queries: the positions of the queries, each of which sees no later key; None: they see all.
-    keys: the positions of the keys. valid: (batch, keys), false where a key is padding.
+    keys: the positions of the keys. valid: (batch, keys), false where a key is padding. A later key counts as less than
+    padding, so that a query with nothing but padding before it, which is padding itself, still sees nothing later.
     """
-    allowed = None if queries is None else op.LessOrEqual(op.Unsqueeze(keys, [0]), op.Unsqueeze(queries, [1]))
-    if allowed is not None:
-        allowed = op.Unsqueeze(allowed, [0, 1])
+    made = None
     if valid is not None:
-        real = op.Unsqueeze(valid, [1, 2])
-        allowed = real if allowed is None else op.And(allowed, real)
-    return None if allowed is None else op.Where(allowed, constant(0.0), constant(MASKED))
+        made = op.Where(op.Unsqueeze(valid, [1, 2]), constant(0.0), constant(MASKED))
+    if queries is not None:
+        earlier = op.LessOrEqual(op.Unsqueeze(keys, [0]), op.Unsqueeze(queries, [1]))
+        made = op.Where(op.Unsqueeze(earlier, [0, 1]), constant(0.0) if made is None else made, constant(2 * MASKED))
+    return made
 
 
 def weigh(context: LayerContext, scores: Value, masked: Value | None, dropout: float) -> Value:
@@ -125,8 +126,8 @@ def angles(positions: Value, columns: int, size: int, base: float, phase: float 
 def rotate(x: Value, positions: Value, base: float) -> Value:
     """Rotary position embedding: the pairs (xᵢ, xᵢ₊ₙ) of (…, time, 2n) turned by position · base^(−i/n).
 
-    Su et al., RoFormer: Enhanced Transformer with Rotary Position Embedding, 2021, with the halves of a vector paired, as
-    GPT-NeoX and ONNX's RotaryEmbedding do.
+    Su et al., RoFormer: Enhanced Transformer with Rotary Position Embedding, 2021, with the halves of a vector paired,
+    as GPT-NeoX and ONNX's RotaryEmbedding do.
     """
     size = x.shape[-1]
     assert isinstance(size, int)

@@ -82,10 +82,10 @@ network:
     def __post_init__(self) -> None:
         if self.mask is not None and self.lengths is not None:
             raise BuildError("'mask' and 'lengths' say the same, so only one can be given", path=("lengths",))
-        if self.units is not None and self.score != "additive":
-            raise BuildError("'units' is for the additive score", "give 'score: additive' too", ("units",))
 
     def build(self, context: LayerContext, *inputs: Value) -> Value:
+        if self.units is not None and self.score != "additive":
+            raise BuildError("'units' is for the additive score", "give 'score: additive' too", ("units",))
         named = [name for name in self.value_fields if getattr(self, name) is not None]
         if len(inputs) != 1 + len(named):
             raise BuildError(f"reads {1 + len(named)} values, received {len(inputs)}", "name a value for each field")

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from netwright.schema import spec_field
 
 from ..errors import BuildError
 from ..initializers import GlorotUniform, Initializer, Zeros
-from ..ir import Dim, Value
+from ..ir import Dim, Value, shape_text
 from ..ops import op
 from ..ops.conv_input_gradient import transposed
+from ..ops.slicing import FAR, pad_zeros
 from ..ops.windows import Window, attributes_of, known
 from .base import Activation, Layer, LayerContext
 from .checks import static_sizes
@@ -89,7 +90,11 @@ class Conv(_Convolution):
     | `bias` | (filters) |
 
     Channels come before height and width, as in PyTorch and ONNX. Images declared as `[28, 28]` get their channel axis
-    with `expand_dims: 1`; without it their rows would be channels.
+    with `expand_dims: 1`; without it their rows would be channels. For sequences (batch, time, features), as embeddings
+    and recurrent layers have them, say `channels: last`.
+
+    With `padding: causal` no output depends on a later step (van den Oord et al., WaveNet, 2016, with growing
+    `dilation`); going step by step (`inference_step`) the layer keeps the steps that its window still needs.
     """
 
     example: ClassVar[str] = """
@@ -103,12 +108,34 @@ network:
     filters: int = spec_field("Number of output channels.", minimum=1)
     kernel_size: Sizes = spec_field(KERNEL_SIZE, minimum=1)
     stride: Sizes = spec_field(STRIDE, default=1, minimum=1)
-    padding: Padding = spec_field(PADDING, default="valid", minimum=0)
+    padding: Literal["same", "valid", "causal"] | int | tuple[int, ...] = spec_field(
+        f"{PADDING} `causal`, of sequences: all zeros before the first step.", default="valid", minimum=0
+    )
     dilation: Sizes = spec_field(DILATION, default=1, minimum=1)
     groups: int = spec_field(GROUPS, default=1, minimum=1)
+    channels: Literal["first", "last"] = spec_field(
+        "Whether the channels are the first axis after the batch or the last one, in input and output.", default="first"
+    )
+
+    @property
+    def causal(self) -> bool:
+        return self.padding == "causal" and self.channels == "last"
+
+    @property
+    def remembers(self) -> bool:
+        return self.causal
 
     def build(self, context: LayerContext, *inputs: Value) -> Value:
         (x,) = inputs
+        if self.channels == "first":
+            return self._over(context, x)
+        spatial_rank(x)
+        inner = list(range(1, x.rank - 1))
+        y = self._over(context, op.Transpose(x, perm=[0, x.rank - 1, *inner]))
+        return op.Transpose(y, perm=[0, *(axis + 1 for axis in inner), 1])
+
+    def _over(self, context: LayerContext, x: Value) -> Value:
+        """The convolution of x, (batch, channels, size, …)."""
         channels = channels_of(x)
         require_groups(self.groups, channels=channels, filters=self.filters)
         kernel = an_axis_each(self.kernel_size, x, "kernel_size")
@@ -120,8 +147,31 @@ network:
             fan_in=channels // self.groups * size,
             fan_out=self.filters // self.groups * size,
         )
-        layout = windows(x, self.kernel_size, self.stride, self.dilation, self.padding)
+        padding = self.padding
+        if padding == "causal":
+            x, padding = self._after_earlier_steps(context, x), "valid"
+        layout = windows(x, self.kernel_size, self.stride, self.dilation, padding)
         return self.activated(op.Conv(x, weight, bias, group=self.groups, **attributes_of(layout)))
+
+    def _after_earlier_steps(self, context: LayerContext, x: Value) -> Value:
+        """x, (batch, channels, time), behind as many zeros, or steps of earlier calls, as the window reaches back."""
+        if x.rank != 3 or an_axis_each(self.stride, x, "stride") != (1,):
+            raise BuildError(
+                f"causal padding is for sequences and a stride of 1, received {shape_text(x.shape)}", path=("padding",)
+            )
+        (size,), (dilation,) = (
+            an_axis_each(numbers, x, field)
+            for numbers, field in ((self.kernel_size, "kernel_size"), (self.dilation, "dilation"))
+        )
+        reach = (size - 1) * dilation
+        if reach == 0:
+            return x
+        earlier = context.kept("steps", (*x.shape[:2], reach)) if self.causal else None
+        if earlier is None:
+            return pad_zeros(x, [0, 0, reach], [0, 0, 0])
+        x = op.Concat(earlier, x, axis=2)
+        context.keep("steps", op.Slice(x, [-reach], [FAR], [2]))
+        return x
 
 
 @Layer.registry.register("depthwise_conv")

@@ -38,9 +38,9 @@ ROTARY_BASE: Final = 10000.0
 class MultiHeadAttention(Layer):
     """Every step reads other steps, weighted by how well they fit it; several heads do so side by side.
 
-    With queries q, keys k and values v, linear maps of the steps cut into `heads` parts of d = units / heads numbers, each
-    head is softmax(q·kᵀ / √d)·v, and the output a linear map of all heads side by side. Queries are of the input; keys and
-    values too (self-attention), or of `memory` (cross-attention).
+    With queries q, keys k and values v, linear maps of the steps cut into `heads` parts of d = units / heads numbers,
+    each head is softmax(q·kᵀ / √d)·v, and the output a linear map of all heads side by side. Queries are of the input;
+    keys and values too (self-attention), or of `memory` (cross-attention).
 
     | | shape |
     |---|---|
@@ -216,12 +216,18 @@ network:
     def _linear(self, context: LayerContext, name: str, x: Value, columns: list[int]) -> Value:
         """x · weight + bias, where the weight is several matrices side by side, each initialized as one by itself."""
         (rows,) = static_sizes(x.shape[-1:], x, "the last axis of what is read")
-        fan = {"fan_in": rows, "fan_out": max(columns)}
-        shape = (rows, sum(columns))
-        y = x @ context.parameter(f"{name}weight", shape, self.weight_initializer, regularized=True, **fan)
+        total, fan_out = sum(columns), max(columns)
+        y = x @ context.parameter(
+            f"{name}weight",
+            (rows, total),
+            self.weight_initializer,
+            fan_in=rows,
+            fan_out=fan_out,
+            regularized=True,
+        )
         if not self.use_bias:
             return y
-        return y + context.parameter(f"{name}bias", (sum(columns),), Zeros(), **fan)
+        return y + context.parameter(f"{name}bias", (total,), Zeros(), fan_in=rows, fan_out=fan_out)
 
 
 def _cut(x: Value, *heads: int) -> tuple[Value, ...]:

@@ -45,17 +45,15 @@ network:
         default_factory=lambda: Normal(stddev=0.02),
     )
 
-    def __post_init__(self) -> None:
-        if self.encoding == "learned" and self.maximum is None:
-            raise BuildError("learned positions need to know how many there are", "give 'maximum' too")
-        if self.encoding != "learned" and self.maximum is not None:
-            raise BuildError("sinusoidal positions have no end", "give 'encoding: learned' too", ("maximum",))
-
     @property
     def causal(self) -> bool:
         return True
 
     def build(self, context: LayerContext, *inputs: Value) -> Value:
+        if self.encoding == "learned" and self.maximum is None:
+            raise BuildError("learned positions need to know how many there are", "give 'maximum' too")
+        if self.encoding != "learned" and self.maximum is not None:
+            raise BuildError("sinusoidal positions have no end", "give 'encoding: learned' too", ("maximum",))
         (x,) = inputs
         require_sequence(x)
         (size,) = static_sizes(x.shape[-1:], x, "the last axis of the input")

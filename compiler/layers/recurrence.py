@@ -40,6 +40,10 @@ class Recurrence(RecurrenceSettings, Layer):
         """The step form takes the state from outside: zeros before the first step."""
         return self.lengths is None and self.initial == "zeros" and self.initial_from is None
 
+    @property
+    def remembers(self) -> bool:
+        return True
+
     @abstractmethod
     def run(self, context: LayerContext, steps: Value, loops: Loops) -> tuple[Value, Value]:
         """The outputs of all steps, (time, batch, …), for the input (time, batch, …), and the last one, (batch, …)."""

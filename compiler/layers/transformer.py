@@ -1,7 +1,8 @@
-"""What the encoder and the decoder of a transformer share: residual branches, normalization, the feed-forward network."""
+"""What the encoder and the decoder of a transformer share: residual branches, normalization, the feed-forward part."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -34,8 +35,8 @@ class Transformer(Layer):
     )
     layers: int = spec_field("How many such layers, one after the other.", default=1, minimum=1)
     norm: Literal["pre", "post"] = spec_field(
-        "`pre`: x + branch(norm(x)), which trains without warm-up (Xiong et al. 2020); put a `layer_norm` after the last "
-        "layer. `post`: norm(x + branch(x)), as in 2017.",
+        "`pre`: x + branch(norm(x)), which trains without warm-up (Xiong et al. 2020); put a `layer_norm` after the "
+        "last layer. `post`: norm(x + branch(x)), as in 2017.",
         default="pre",
     )
     activation: Activation = spec_field("Between the two linear maps; `relu` unless given.", default_factory=Relu)
@@ -111,11 +112,11 @@ class Transformer(Layer):
             x = self.layer(part, x, valid, memory, memory_valid)
         return x
 
+    @abstractmethod
     def layer(
         self, context: LayerContext, x: Value, valid: Value | None, memory: Value | None, memory_valid: Value | None
     ) -> Value:
         """One layer of the stack."""
-        raise NotImplementedError
 
     def branch(self, context: LayerContext, x: Value, inner: Callable[[LayerContext, Value], Value]) -> Value:
         """x and what a branch adds to it, normalized before or after; `context` is that of the branch."""
@@ -127,8 +128,13 @@ class Transformer(Layer):
     def feed_forward(self, context: LayerContext, x: Value) -> Value:
         """Two linear maps of each step, with the activation between them."""
         (size,) = static_sizes(x.shape[-1:], x, "the last axis of a transformer's input")
-        fields = {"use_bias": self.use_bias, "weight_initializer": self.weight_initializer}
-        inner = Dense(units=self.hidden or 4 * size, activation=self.activation, **fields)
-        made = inner.build(context.part("hidden_"), x)
-        made = Dropout(rate=self.dropout).build(context.part("hidden_"), made)
-        return Dense(units=size, **fields).build(context.part("output_"), made)
+        widen = Dense(
+            units=self.hidden or 4 * size,
+            activation=self.activation,
+            use_bias=self.use_bias,
+            weight_initializer=self.weight_initializer,
+        )
+        back = Dense(units=size, use_bias=self.use_bias, weight_initializer=self.weight_initializer)
+        between = context.part("hidden_")
+        inner = Dropout(rate=self.dropout).build(between, widen.build(between, x))
+        return back.build(context.part("output_"), inner)

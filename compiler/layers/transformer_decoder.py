@@ -58,13 +58,16 @@ network:
         if self.memory_mask is not None and self.memory_lengths is not None:
             message = "'memory_mask' and 'memory_lengths' say the same, so only one can be given"
             raise BuildError(message, path=("memory_lengths",))
-        for field in ("memory_mask", "memory_lengths"):
-            if self.memory is None and getattr(self, field) is not None:
-                raise BuildError(f"'{field}' is of a memory", "give 'memory' too", (field,))
 
     @property
     def causal(self) -> bool:
         return self.lengths is None and self.memory is None
+
+    def build(self, context: LayerContext, *inputs: Value) -> Value:
+        for field in ("memory_mask", "memory_lengths"):
+            if self.memory is None and getattr(self, field) is not None:
+                raise BuildError(f"'{field}' is of a memory", "give 'memory' too", (field,))
+        return super().build(context, *inputs)
 
     def layer(
         self, context: LayerContext, x: Value, valid: Value | None, memory: Value | None, memory_valid: Value | None

@@ -13,6 +13,7 @@ from ..autodiff import gradients
 from ..errors import BuildError, Diagnostic, SpecError
 from ..ir import DType, Graph, Node, Value, graph_input, reachable, scope
 from ..layers import Shared
+from ..layers.base import PAST
 from ..layers.recurrence_settings import RecurrenceSettings
 from ..network import Carrying, Forward, build_forward, stream
 from ..ops.cast import cast
@@ -120,18 +121,23 @@ def build_graphs(
 def _add_step_form(
     graphs: dict[str, Graph], spec: Spec, variables: Variables, vocabularies: Mapping[str, Sequence[str]]
 ) -> Mapping[str, Value]:
-    """Add the graph that takes one step of a sequence, where the network can go step by step; its states.
+    """Add the graph that goes on where its last call ended, where the network can go step by step; its states.
 
-    It can when all layers are causal, one of them is recurrent, and every input has time as its first axis.
+    It can when all layers are causal, one of them remembers earlier steps (and is used once), and every input has time
+    as its first axis. A call takes one step where a layer is recurrent, so that there is no loop, else any number.
     """
     owners = {entry.name: entry.layer for entry in spec.layers}
-    layers = [owners[layer.layer] if isinstance(layer, Shared) else layer for layer in owners.values()]
+    used_again = [owners[layer.layer] for layer in owners.values() if isinstance(layer, Shared)]
+    layers = [layer for layer in owners.values() if not isinstance(layer, Shared)]
     times = {item.shape[:1] for item in spec.inputs}
     if not all(layer.causal for layer in layers) or len(times) != 1 or times == {()}:
         return {}
-    if not any(isinstance(layer, RecurrenceSettings) for layer in layers):
+    if not any(layer.remembers for layer in layers) or any(layer.remembers for layer in used_again):
         return {}
-    carrying = Carrying(stepping=True)
+    if any(str(PAST) in item.shape for item in spec.inputs):
+        return {}
+    single = any(isinstance(layer, RecurrenceSettings) for layer in layers)
+    carrying = Carrying(stepping=True, single=single)
     forward = build_forward(spec, variables, vocabularies=vocabularies, carrying=carrying)
     weights = variables.of_kind(*IN_FILES)
     inputs = (*forward.features.values(), *carrying.given.values(), *(variables.values[name] for name in weights))

@@ -27,7 +27,7 @@ LENGTHS = np.array([7, 2, 4])
 
 @dataclass(frozen=True)
 class Case:
-    """entry: the layer. expected: (parameters, inputs) -> output, in torch. inputs: the name of the time axis, shape."""
+    """entry: the layer. expected: (parameters, inputs) -> output, in torch. inputs: name of the time axis, shape."""
 
     entry: Any
     expected: Callable[..., Any]
@@ -175,14 +175,14 @@ CASES = {
             LENGTHS,
         ),
         Case(
-            {"attention": {"memory": "m", "score": "additive"}},
-            lambda p, q, m: additive(p, q[:, None], m)[:, 0],
-            (("", (N, UNITS)), LONG),
-        ),
-        Case(
             {"attention": {"memory": "m", "return": "weights"}},
             lambda p, q, m: torch.softmax(q @ m.transpose(1, 2) / UNITS**0.5, -1),
             (QUERY, SAME),
+        ),
+        Case(
+            {"attention": {"memory": "m", "score": "additive"}},
+            lambda p, q, m: additive(p, q[:, None], m)[:, 0],
+            (("", (N, UNITS)), LONG),
         ),
     ],
     "multi_head_attention": [

@@ -81,6 +81,20 @@ CASES = {
         ),
         case({"conv": {"filters": 2, "kernel_size": 3, "stride": 2}}, conv(SEQUENCE, stride=2), SEQUENCE),
         case({"conv": {"filters": 2, "kernel_size": [2, 3, 1]}}, conv(VOLUME), VOLUME),
+        case(
+            {"conv": {"filters": 2, "kernel_size": 3, "padding": "causal", "dilation": 2}},
+            conv(SEQUENCE, (4, 0), dilation=2),
+            SEQUENCE,
+        ),
+        case(
+            {"conv": {"filters": 2, "kernel_size": 2, "padding": "causal", "channels": "last"}},
+            lambda p, x: conv((3, 9, 4), (1, 0))(p, x.transpose(1, 2)).transpose(1, 2),
+            (3, 9, 4),
+        ),
+        case(
+            {"conv": {"filters": 2, "kernel_size": 3, "padding": 1, "channels": "last"}},
+            lambda p, x: conv(padding=1)(p, x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1),
+        ),
     ],
     "depthwise_conv": [
         case({"depthwise_conv": 3}, conv(groups=4)),
