@@ -37,13 +37,18 @@ def _hard_sigmoid_gradient(d: Derivative) -> Value:
     return op.Where(inside, d.dy * d.attribute("alpha"), 0)
 
 
+def normal_distribution(x: Value) -> Value:
+    """Φ(x) = ½·erf(x/√2) + ½."""
+    return op.Erf(x * math.sqrt(0.5)) * 0.5 + 0.5
+
+
 def _gelu_gradient(d: Derivative) -> Value:
     """Φ(x) + x·φ(x) for x·Φ(x); or with Φ(x) ≈ (1 + tanh u)/2, u = √(2/π)(x + 0.044715x³) (arXiv:1606.08415)."""
     x = d.x
     if d.attribute("approximate") == "none":
-        distribution = op.Erf(x * math.sqrt(0.5)) * 0.5 + 0.5
-        density = op.Exp(x * x * -0.5) * (1 / math.sqrt(2 * math.pi))
-        return d.dy * (distribution + x * density)
+        turned = x * math.sqrt(0.5)  # ln φ(x) = −½·ln 2π − turned²
+        density = op.Exp(-0.5 * math.log(2 * math.pi) - turned * turned)
+        return d.dy * (normal_distribution(x) + x * density)
     square = x * x
     t = op.Tanh(x * (square * (_TANH_SCALE * _TANH_CUBE) + _TANH_SCALE))
     slope = square * (3 * _TANH_SCALE * _TANH_CUBE) + _TANH_SCALE

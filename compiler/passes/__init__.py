@@ -19,6 +19,7 @@ from .common_subexpressions import merge_common_subexpressions
 from .constant_folding import fold_constants
 from .contrib import use_contrib
 from .gated import use_gated_add
+from .gelu import share_gelu
 from .linear import use_gemm
 from .loops import in_bodies, merge_loops, trim_loops
 from .masks import use_masks
@@ -32,6 +33,7 @@ PASSES: Final[tuple[Pass, ...]] = (
     in_bodies(merge_loops),  # first: it knows loops of the same steps by the body that differentiation gave them
     in_bodies(trim_loops),
     in_bodies(fold_constants),
+    in_bodies(share_gelu),
     in_bodies(simplify_algebra),
     in_bodies(use_gemm),
     use_row_products,  # not in bodies, where the ones would be made at every step
@@ -76,6 +78,7 @@ __all__ = [
     "merge_common_subexpressions",
     "merge_loops",
     "optimize",
+    "share_gelu",
     "simplify_algebra",
     "trim_loops",
     "use_contrib",

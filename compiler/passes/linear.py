@@ -14,6 +14,7 @@ import numpy as np
 from ..ir import Graph, Node, Value, constant, op
 from ..ir.dims import SymbolicDim
 from ..ir.rewrite import rewrite
+from ..ops.matmul import transpose_last
 from ..ops.shapes import permutation
 
 
@@ -29,11 +30,13 @@ def use_gemm(graph: Graph) -> tuple[Graph, bool]:
             value = _flattened(node, inputs) or _product_of_transposes(inputs)
         elif node.op_type == "Gemm":
             value = _gemm_of_transposes(node, inputs)
+        elif node.op_type == "Transpose":
+            value = _transposed_product(node, inputs, uses)
         else:
             value = _bias(node, inputs, uses) or _bias_of_rows(node, inputs, uses)
         return None if value is None else [value]
 
-    return rewrite(graph, replace, only=("MatMul", "Gemm", "Add"))
+    return rewrite(graph, replace, only=("MatMul", "Gemm", "Add", "Transpose"))
 
 
 def _flattened(node: Node, inputs: tuple[Value | None, ...]) -> Value | None:
@@ -72,6 +75,25 @@ def _product_of_transposes(inputs: tuple[Value | None, ...]) -> Value | None:
     if plain_a is None and plain_b is None:
         return None
     return op.Gemm(plain_a or a, plain_b or b, transA=int(plain_a is not None), transB=int(plain_b is not None))
+
+
+def _transposed_product(node: Node, inputs: tuple[Value | None, ...], uses: Counter[Value]) -> Value | None:
+    """(Aᵀ·B)ᵀ = Bᵀ·A for batches of matrices: ONNX Runtime takes the transpose that is left into the product."""
+    product, old = inputs[0], node.inputs[0]
+    if product is None or old is None or uses[old] != 1 or product.rank < 3 or not _exchanges_last(node):
+        return None
+    made = product.node
+    if made is None or made.op_type != "MatMul" or made.domain:
+        return None
+    a, b = made.given_inputs
+    if a.node is None or a.node.op_type != "Transpose" or not _exchanges_last(a.node) or a.rank != b.rank:
+        return None
+    return transpose_last(b) @ a.node.given_inputs[0]
+
+
+def _exchanges_last(transpose: Node) -> bool:
+    rank = transpose.outputs[0].rank
+    return permutation(transpose) == (*range(rank - 2), rank - 1, rank - 2)
 
 
 def _gemm_of_transposes(node: Node, inputs: tuple[Value | None, ...]) -> Value | None:
