@@ -3,7 +3,8 @@
     python benchmarks/train_step.py [--ort-training PYTHON] [--rounds 15] [--steps 20] [mlp@64 mlp@256 lenet@64 …]
 
 The networks (benchmarks/systems/networks.py) are given with their batch size: `mlp` 784-512-512-10, `lenet` with 32 and
-64 filters of 5×5, `cifar` of five convolutions, `resnet20` at 32×32, `resnet18` at 64×64; all trained by Adam.
+64 filters of 5×5, `cifar` of five convolutions, `resnet20` at 32×32, `resnet18` at 64×64, `gpt128` and `gpt512` a
+language model of four layers, 192 wide, on so many tokens; all trained by Adam.
 
 Each system works in its own process with the same number of threads; in every round each takes its turn for some
 steps, so that a drifting machine slows all of them. Printed: milliseconds a step (median of a turn; min, median and max

@@ -8,24 +8,39 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 TRAINING = "training: {loss: {categorical_cross_entropy: {target: label}}, optimizer: {adam: {learning_rate: 1e-3}}}"
 
 
 @dataclass(frozen=True)
 class Network:
-    """A classifier: the shape of one example, the number of classes, and the network section of its spec."""
+    """A classifier: the shape of one example, the number of classes, and the network section of its spec.
+
+    With `words` an example is so many numbers of words, and each is classified: a language model.
+    """
 
     name: str
     shape: tuple[int, ...]
     classes: int
     network: str
     blocks: str = ""
+    words: bool = False
 
     @property
     def spec(self) -> str:
         """The whole spec, trained by Adam."""
         head = f"netwright: 1\nname: {self.name}\n"
-        return f"{head}{self.blocks}inputs: {{image: {list(self.shape)}}}\n{self.network}{TRAINING}\n"
+        inputs = "words: {shape: [time], dtype: int64}" if self.words else f"image: {list(self.shape)}"
+        return f"{head}{self.blocks}inputs: {{{inputs}}}\n{self.network}{TRAINING}\n"
+
+    def batch(self, random: np.random.Generator, rows: int) -> dict[str, Any]:
+        """Random examples, and labels for them, by name."""
+        if self.words:
+            words, label = random.integers(0, self.classes, (2, rows, *self.shape))
+            return {"words": words, "label": label}
+        image = random.random((rows, *self.shape), dtype=np.float32)
+        return {"image": image, "label": random.integers(0, self.classes, rows)}
 
 
 MLP = Network(
@@ -134,7 +149,15 @@ RESNET18 = Network(
 """,
     BASIC_BLOCK,
 )
-NETWORKS = {network.name: network for network in (MLP, LENET, CIFAR, RESNET20, RESNET18)}
+GPT = """network:
+  - embedding: {vocabulary: 65, units: 192}
+  - positional_encoding: {encoding: learned, maximum: 512}
+  - transformer_decoder: {heads: 4, layers: 4, activation: gelu}
+  - layer_norm
+  - dense: 65
+"""
+GPT128, GPT512 = (Network(f"gpt{length}", (length,), 65, GPT, words=True) for length in (128, 512))
+NETWORKS = {network.name: network for network in (MLP, LENET, CIFAR, RESNET20, RESNET18, GPT128, GPT512)}
 
 
 def module(name: str) -> Any:
@@ -154,6 +177,33 @@ def module(name: str) -> Any:
 
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return torch.relu(self.unit(x) + self.shortcut(x))
+
+    class Decoder(nn.Module):
+        def __init__(self, size: int, heads: int) -> None:
+            super().__init__()
+            self.heads = heads
+            self.attention_norm, self.norm = nn.LayerNorm(size), nn.LayerNorm(size)
+            self.qkv, self.output = nn.Linear(size, 3 * size), nn.Linear(size, size)
+            self.feed_forward = nn.Sequential(nn.Linear(size, 4 * size), nn.GELU(), nn.Linear(4 * size, size))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            parts = self.qkv(self.attention_norm(x)).chunk(3, -1)
+            q, k, v = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in parts)
+            made = nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True)
+            x = x + self.output(made.transpose(1, 2).flatten(2))
+            return x + self.feed_forward(self.norm(x))
+
+    class Placed(nn.Module):
+        def __init__(self, vocabulary: int, maximum: int, size: int) -> None:
+            super().__init__()
+            self.words, self.places = nn.Embedding(vocabulary, size), nn.Embedding(maximum, size)
+
+        def forward(self, words: torch.Tensor) -> torch.Tensor:
+            return self.words(words) + self.places(torch.arange(words.shape[1]))
+
+    if name.startswith("gpt"):
+        decoders = (Decoder(192, 4) for _ in range(4))
+        return nn.Sequential(Placed(65, 512, 192), *decoders, nn.LayerNorm(192), nn.Linear(192, 65))
 
     def stage(before: int, after: int, count: int) -> list[nn.Module]:
         first = Residual(before, after, 2 if before != after else 1)

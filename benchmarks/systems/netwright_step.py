@@ -30,15 +30,7 @@ def main() -> None:
         state = DeviceState(entries, initial_state(bundle, 0), advanced, CPU)
         loop = StepLoop(bundle, state, CPU, settings=SessionSettings(threads=threads))
         random = np.random.default_rng(0)
-        batches = cycle(
-            [
-                {
-                    "image": random.random((rows, *network.shape), dtype=np.float32),
-                    "label": random.integers(0, network.classes, rows),
-                }
-                for _ in range(8)
-            ]
-        )
+        batches = cycle([network.batch(random, rows) for _ in range(8)])
         serve(lambda: void(loop.step(next(batches), rows)))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from itertools import cycle, pairwise
 
+import numpy as np
 import torch
 from networks import NETWORKS, module
 from torch import nn
@@ -25,12 +26,14 @@ def main() -> None:
     objective = nn.CrossEntropyLoss()
     optimizer = torch.optim.Adam(net.parameters(), lr=1e-3, fused=True)
     forward = torch.compile(net) if mode == "compile" else net
-    batches = cycle([(torch.rand(rows, *network.shape), torch.randint(0, network.classes, (rows,))) for _ in range(8)])
+    random = np.random.default_rng(0)
+    arrays = [list(network.batch(random, rows).values()) for _ in range(8)]
+    batches = cycle([(torch.from_numpy(x), torch.from_numpy(label)) for x, label in arrays])
 
     def step() -> None:
         image, label = next(batches)
         optimizer.zero_grad(set_to_none=True)
-        loss = objective(forward(image), label)
+        loss = objective(forward(image).flatten(0, -2), label.flatten())
         loss.backward()
         optimizer.step()
         loss.item()
