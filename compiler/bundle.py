@@ -229,8 +229,8 @@ def compile_spec(
     """Build every graph of a spec.
 
     `train_rows` is the number of training examples, for schedules that count in epochs; `vocabularies` are the words
-    fitted to the training texts, by layer name, `tokenizers` what was fitted to them of the spec's. `forms` are
-    answers to a bundle's `questions`, by their subjects.
+    fitted to the training texts, by layer name, and `tokenizers` the spec's, as they were fitted. `forms` are answers
+    to a bundle's `questions`, by their subjects.
     Raises SpecError.
     """
     api = target == "ort-training"

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .progress import terminal_progress
     from .session import SessionSettings
     from .summary import Summary
+    from .tokenizers import Tokenizer
     from .trainer import TrainOptions, train
 
 _HOME = {
@@ -46,6 +47,7 @@ _HOME = {
     "StepLoop": "loop",
     "StepResult": "loop",
     "Summary": "summary",
+    "Tokenizer": "tokenizers",
     "TrainOptions": "trainer",
     "UserError": "errors",
     "best_path": "alignment",
@@ -74,6 +76,7 @@ __all__ = [
     "StepLoop",
     "StepResult",
     "Summary",
+    "Tokenizer",
     "TrainOptions",
     "UserError",
     "best_path",

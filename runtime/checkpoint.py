@@ -147,10 +147,10 @@ def check_vocabularies(run: Path, known: Manifest, manifest: Manifest) -> None:
     ]
     tokens = {tokenizer.name: tokenizer for tokenizer in known.tokenizers}
     changes += [
-        f"\n  '{now.name}' was fitted to {then.size:,} tokens, "
-        + (f"now to {now.size:,}" if now.size != then.size else "now to others")
-        for now in manifest.tokenizers
-        if (then := tokens.get(now.name)) is not None and then.sha256 != now.sha256
+        f"\n  '{new.name}' was fitted to {old.size:,} tokens, "
+        + (f"now to {new.size:,}" if new.size != old.size else "now to others")
+        for new in manifest.tokenizers
+        if (old := tokens.get(new.name)) is not None and old.sha256 != new.sha256
     ]
     if changes:
         raise UserError(

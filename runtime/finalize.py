@@ -33,6 +33,12 @@ def root_ratio(total: Array, weight: Array) -> float:
     return float(np.sqrt(_divide(float(total), float(weight))))
 
 
+def exponential_ratio(total: Array, weight: Array) -> float:
+    """e^(s / w), e.g. the perplexity; infinite where that is too large for a float."""
+    with np.errstate(over="ignore"):
+        return float(np.exp(np.float64(_divide(float(total), float(weight)))))
+
+
 def r2(residual: Array, total: Array, squares: Array, weight: Array) -> float:
     """Coefficient of determination 1 − Σ(y−ŷ)² / Σ(y−ȳ)², with Σ(y−ȳ)² = Σy² − (Σy)²/w."""
     variation = float(squares) - _divide(float(total) ** 2, float(weight))
@@ -63,6 +69,7 @@ FINALIZERS: dict[str, Callable[..., MetricValue]] = {
     "ratio": ratio,
     "sum_of_ratios": sum_of_ratios,
     "root_ratio": root_ratio,
+    "exponential_ratio": exponential_ratio,
     "r2": r2,
     "confusion": confusion,
     "precision": precision,

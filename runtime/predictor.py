@@ -12,12 +12,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from .bundle import Bundle, load_bundle
 from .data.conform import Field, conform
+from .data.tokens import encode_texts, padded, time_sizes
 from .device import Device, select
 from .errors import UserError
 from .exchange import host_array
 from .prepare import host_text
 from .run_folder import RunFolder
 from .session import SessionSettings, open_session, run_problem
+from .tokenizers.tokenizer import Tokenizer
 
 Array = NDArray[Any]
 
@@ -47,12 +49,13 @@ class Predictor:
         self._model, outputs = part or (bundle.graph_file("inference"), whole)
         self._outputs = list(outputs)
         self._sessions: dict[int, Any] = {}
+        self._tokenizers: dict[str, Tokenizer] = {}
 
     def predict(self, features: Mapping[str, ArrayLike]) -> dict[str, Array]:
         """Outputs by name, one row for each row of the features.
 
         Features are converted to the dtypes the model takes where that loses nothing. They may be tensors of other
-        libraries that speak DLPack.
+        libraries that speak DLPack. A feature of tokens may be text; its lengths are counted then.
 
         Raises:
             UserError: features are missing or unknown, differ in length, have no rows, or do not fit the model.
@@ -64,6 +67,7 @@ class Predictor:
         return {name: np.concatenate([part[i] for part in parts]) for i, name in enumerate(self._outputs)}
 
     def _conform(self, features: Mapping[str, ArrayLike]) -> dict[str, Array]:
+        features = self._with_tokens(features)
         known = [field.name for field in self._bundle.manifest.features]
         listed = ", ".join(f"'{name}'" for name in known)
         unknown = [f"'{name}'" for name in features if name not in known]
@@ -77,7 +81,7 @@ class Predictor:
             array = host_array(features[field.name])
             if array.ndim == 0:
                 raise UserError(f"feature '{field.name}': must have one row per example, received a single value")
-            expected = Field.from_manifest(dataclasses.asdict(field))
+            expected = Field.from_manifest({**dataclasses.asdict(field), "tokens": None})
             columns[field.name] = conform(array, expected, f"feature '{field.name}'")
         lengths = {name: len(column) for name, column in columns.items()}
         if len(set(lengths.values())) > 1:
@@ -86,6 +90,26 @@ class Predictor:
         if 0 in lengths.values():
             raise UserError("the features have no rows")
         return columns
+
+    def _with_tokens(self, features: Mapping[str, ArrayLike]) -> Mapping[str, ArrayLike]:
+        """The features with texts as tokens, padded to the longest, and how many each has. Tokens stay as they are."""
+        fields = self._bundle.manifest.features
+        made, rows, pads = dict(features), {}, {}
+        for field in fields:
+            if field.tokens is not None and field.name in features:
+                given = host_array(features[field.name])
+                if given.dtype.kind in "OTU" and given.ndim == 1:
+                    tokenizer = self._tokenizers.get(field.name) or self._bundle.tokenizer(field.name)
+                    self._tokenizers[field.name] = tokenizer
+                    rows[field.name] = encode_texts(map(str, given.tolist()), tokenizer, field.tokens)
+                    pads[field.name] = tokenizer.pad
+        sizes = time_sizes([field for field in fields if field.name in rows], rows)
+        for field in fields:
+            if field.name in rows:
+                made[field.name] = padded(rows[field.name], sizes[field.shape[0]], pads[field.name])
+            elif field.length_of in rows and field.name not in features:
+                made[field.name] = np.array([len(row) for row in rows[field.length_of]], field.dtype)
+        return made
 
     def _run(self, columns: Mapping[str, Array], start: int, stop: int) -> list[Array]:
         session = self._sessions.get(stop - start)

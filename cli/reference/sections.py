@@ -13,6 +13,11 @@ EXAMPLES: Final[Mapping[str, str]] = {
     "name": "name: digits_mlp",
     "include": "include: training.yaml",
     "constants": "constants:\n  width: 64\n  half: ${width // 2}\nnetwork:\n  - dense: ${half}\n  - dense: 1",
+    "tokenizers": (
+        "tokenizers:\n  words: {level: word, size: 20000, minimum_count: 2, lower: true}\n"
+        "inputs:\n  text: {shape: [time], dtype: int64, tokens: words}\n"
+        "network:\n  - embedding:\n      vocabulary: ${words}\n      units: 64\n  - gru: {units: 64, return: last}"
+    ),
     "blocks": (
         "blocks:\n  unit:\n    parameters: {width: integer, rate: {type: number, default: 0.1}}\n    layers:\n"
         "      - dense: ${width}\n      - relu\n      - dropout: ${rate}\n"
@@ -26,6 +31,13 @@ EXAMPLES: Final[Mapping[str, str]] = {
     "inputs": (
         "inputs:\n  image:\n    shape: [28, 28]\n    dtype: uint8\n    preprocess: [{rescale: 0.00392157}]\n"
         "  words: {shape: [time], dtype: int64}\nnetwork:\n  - flatten: {from: image}"
+    ),
+    "inputs.tokens": (
+        "tokenizers: {words: word}\ninputs:\n"
+        "  text: {shape: [time], dtype: int64, tokens: {by: words, longest: 400}}\n"
+        "  length: {shape: [], dtype: int64, length_of: text}\n"
+        "network:\n  - embedding:\n      vocabulary: ${words}\n      units: 64\n      from: text\n"
+        "  - gru: {units: 64, return: last, lengths: length}"
     ),
     "network": "network:\n  - flatten\n  - dense: {units: 64, activation: relu}\n  - dense: {units: 10, name: logits}",
     "outputs": (
@@ -47,6 +59,13 @@ EXAMPLES: Final[Mapping[str, str]] = {
     "data": "data:\n  source: {npz: flowers.npz}\n  split: {validation: 0.1, test: 0.2}\n  columns: {x: petals}",
     "data.split": "data:\n  source: digits\n  split: {validation: 0.1, test: 0.2, stratify: label}",
     "data.balance": "data:\n  source: digits\n  balance: oversample",
+    "data.windows": (
+        "tokenizers: {characters: char}\ninputs: {text: {shape: [time], dtype: int64, tokens: characters}}\n"
+        "network:\n  - embedding:\n      vocabulary: ${characters}\n      units: 64\n"
+        "  - lstm: {units: 128, stateful: true}\n  - dense: ${characters}\n"
+        "training:\n  loss: categorical_cross_entropy\n"
+        "data:\n  source: shakespeare\n  shuffle: false\n  windows: {length: 128, evaluation_length: 1024}"
+    ),
 }
 """Section, or `section.field` for a field with fields of its own -> how it is written."""
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from .accuracy import Accuracy, TopK
     from .best_path import ExactLabels, LabelErrorRate
     from .confusion import F1, ConfusionMatrix, Precision, Recall
+    from .perplexity import Perplexity
     from .regression import R2, MeanAbsoluteError, RootMeanSquaredError
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "LabelErrorRate",
     "MeanAbsoluteError",
     "Metric",
+    "Perplexity",
     "Precision",
     "Recall",
     "RootMeanSquaredError",
@@ -34,6 +36,7 @@ _KINDS: Final = {
     "f1": "confusion.F1",
     "label_error_rate": "best_path.LabelErrorRate",
     "mae": "regression.MeanAbsoluteError",
+    "perplexity": "perplexity.Perplexity",
     "precision": "confusion.Precision",
     "r2": "regression.R2",
     "recall": "confusion.Recall",

@@ -47,7 +47,7 @@ training:
 
     def sums_of_valid(self, output: Value, target: Value, valid: Value) -> Mapping[str, Value]:
         predicted, true, _ = predicted_and_true(output, target, self.threshold)
-        return _share_of_valid(op.Equal(predicted, true), valid)
+        return sums_at_valid(op.Equal(predicted, true), valid)
 
 
 @Metric.registry.register("top_k")
@@ -80,7 +80,7 @@ class TopK(Metric):
         return {"sum": total(self._hits(output, target)), "weight": count(target)}
 
     def sums_of_valid(self, output: Value, target: Value, valid: Value) -> Mapping[str, Value]:
-        return _share_of_valid(self._hits(output, target), valid)
+        return sums_at_valid(self._hits(output, target), valid)
 
     def _hits(self, output: Value, target: Value) -> Value:
         at_target = op.Unsqueeze(at_label(output, target), [target.rank])
@@ -92,8 +92,8 @@ class TopK(Metric):
         return f"top_{self.k}"
 
 
-def _share_of_valid(hits: Value, valid: Value) -> Mapping[str, Value]:
-    """Hits, of shape (batch, time, …), and all answers, at the steps where `valid` is 1."""
-    spread = op.Unsqueeze(valid, list(range(valid.rank, hits.rank))) if hits.rank > valid.rank else valid
-    right = cast(hits, DType.float32)
+def sums_at_valid(values: Value, valid: Value) -> Mapping[str, Value]:
+    """The sum and the number of values of shape (batch, time, …) at the steps where `valid` is 1."""
+    spread = op.Unsqueeze(valid, list(range(valid.rank, values.rank))) if values.rank > valid.rank else valid
+    right = cast(values, DType.float32)
     return {"sum": total(right * spread), "weight": total(spread + right * 0.0)}

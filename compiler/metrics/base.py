@@ -12,7 +12,7 @@ from netwright.schema import Described, Registry
 from ..errors import BuildError
 from ..ir import TensorType, Value
 
-Finalize = Literal["ratio", "root_ratio", "r2", "confusion", "precision", "recall", "f1"]
+Finalize = Literal["ratio", "root_ratio", "exponential_ratio", "r2", "confusion", "precision", "recall", "f1"]
 
 
 @dataclass(frozen=True, kw_only=True)

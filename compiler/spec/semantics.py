@@ -23,6 +23,7 @@ from .positions import Path, Positions
 from .schema import Families
 from .settings import NAME_PATTERN, RESERVED
 from .suggest import closest, did_you_mean
+from .text_semantics import text_mistakes
 from .wording import a, received
 
 _NAME = re.compile(NAME_PATTERN)
@@ -57,6 +58,8 @@ class _Checker:
         self._check_inputs()
         self._check_training()
         self._check_data()
+        for mistake in text_mistakes(self._expansion.root.plain(), self._targets):
+            self._add(mistake.path, mistake.message, mistake.hint, of_key=mistake.of_key)
         return self._found
 
     def _kinds(self, key: str, connections: tuple[str, ...]) -> list[Entry]:

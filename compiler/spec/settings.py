@@ -151,7 +151,7 @@ class TokenizerSettings(Described):
     @property
     def stand_in(self) -> int:
         """How many tokens to reckon with where the texts are not read."""
-        return self.size or 256
+        return self.size or (4096 if self.level == "bpe" else 256)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -151,6 +151,7 @@ def test_a_ratio_has_a_sum_and_a_weight(kind: str) -> None:
     expected = {
         "ratio": ["sum", "weight"],
         "root_ratio": ["sum", "weight"],
+        "exponential_ratio": ["sum", "weight"],
         "r2": ["residual", "total", "squares", "weight"],
     }
     assert names == expected.get(metric.finalize, ["counts"])

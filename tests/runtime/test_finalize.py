@@ -38,6 +38,8 @@ def test_r2() -> None:
 def test_ratios() -> None:
     assert FINALIZERS["ratio"](np.array(3.0), np.array(4.0)) == 0.75
     assert FINALIZERS["root_ratio"](np.array(36.0), np.array(4.0)) == 3.0
+    assert FINALIZERS["exponential_ratio"](np.array(6.0), np.array(4.0)) == np.exp(1.5)
+    assert FINALIZERS["exponential_ratio"](np.array(1e4), np.array(1.0)) == np.inf
 
 
 def test_what_the_data_do_not_define_is_nan() -> None:

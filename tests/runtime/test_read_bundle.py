@@ -224,5 +224,5 @@ def test_the_ways_to_finish_a_metric_are_listed(bundle_folder: Path) -> None:
     with pytest.raises(UserError) as caught:
         load_bundle(bundle_folder)
     assert caught.value.hint == (
-        "this netwright knows confusion, f1, precision, r2, ratio, recall, root_ratio, sum_of_ratios"
+        "this netwright knows confusion, exponential_ratio, f1, precision, r2, ratio, recall, root_ratio, sum_of_ratios"
     )

@@ -58,7 +58,8 @@ def test_models_pass_the_full_check_of_onnx(name: str, target: Target, bundle_fo
     manifest = read_manifest(folder)
     graphs = manifest["graphs"]
     files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    assert files == {"manifest.json", *(entry["file"] for entry in graphs.values())}
+    tokenizers = {entry["file"] for entry in manifest["tokenizers"]}
+    assert files == {"manifest.json", *(entry["file"] for entry in graphs.values()), *tokenizers}
     assert set(graphs) == {
         "inference",
         *(["inference_step"] if name in RECURRENT else []),

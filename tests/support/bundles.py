@@ -18,12 +18,19 @@ from netwright.runtime import UserError, load_partitions
 from netwright.runtime.data import source_schema
 from netwright.runtime.data.batches import Batches
 
+from .text import stand_in_tokenizers
+
 ROOT = Path(__file__).resolve().parents[2]
 SPECS: Mapping[str, Path] = {path.stem: path for path in sorted((ROOT / "specs").rglob("*.yaml"))}
 TARGETS: tuple[Target, ...] = ("portable", "ort")
 _QUICK = ("training.batch_size=8", "training.optimizer={adam: {learning_rate: 3e-3}}")
 REDUCED: Mapping[str, Sequence[str]] = {
     "alexnet": ("constants={size: 64, width: 4, classes: 8}", *_QUICK),
+    "char_lstm": (
+        "constants.width=8",
+        "training.batch_size=64",
+        "training.optimizer={adam: {learning_rate: 0.02}}",
+    ),
     "conv_autoencoder": ("constants={width: 2, code: 8}",),
     "googlenet": ("constants={size: 32, width: 8, classes: 8}", *_QUICK),
     "mobilenet_v1": (
@@ -70,9 +77,10 @@ def library_bundle(name: str, target: Target = "portable") -> Bundle:
 
 
 def compile_without_data(spec: Spec, target: Target = "portable") -> Bundle:
-    """A word stands in for each fitted vocabulary, and TRAIN_ROWS for the number of rows."""
+    """A word stands in for each fitted vocabulary, a sentence for each tokenizer's texts, TRAIN_ROWS for the rows."""
     words = {entry.name: ("word",) for entry in spec.layers if entry.layer.host_only}
-    return compile_spec(spec, target=target, train_rows=TRAIN_ROWS, vocabularies=words)
+    tokenizers = stand_in_tokenizers(spec)
+    return compile_spec(spec, target=target, train_rows=TRAIN_ROWS, vocabularies=words, tokenizers=tokenizers)
 
 
 def has_training(name: str) -> bool:
@@ -121,7 +129,8 @@ def take_batches(folder: Path, count: int, rows: int | None = None) -> list[Tens
     """
     manifest = read_manifest(folder)
     rows = rows or manifest["training"]["batch_size"]
-    if "prepare" in manifest["graphs"] or manifest["data"] is None:  # a vocabulary's stand-in would find no word
+    fitted = "prepare" in manifest["graphs"] or manifest["tokenizers"]  # stand-ins would find no word
+    if fitted or manifest["data"] is None:
         return [made_up_batch(manifest, rows, seed) for seed in range(count)]
     try:
         train = load_partitions(manifest["data"], manifest["features"], manifest["targets"], ROOT / "specs").train
@@ -135,16 +144,18 @@ def take_batches(folder: Path, count: int, rows: int | None = None) -> list[Tens
 
 
 def made_up_batch(manifest: Mapping[str, Any], rows: int, seed: int) -> Tensors:
-    """Random numbers in [0, 1), and random labels among a target's classes, in the shapes of the manifest."""
+    """Random numbers in [0, 1), and random labels among a target's classes, in the shapes of the manifest, where every
+    symbolic axis has 6 places."""
     generator = np.random.default_rng(seed)
     batch: Tensors = {}
     prepared = manifest["graphs"].get("prepare", {"outputs": []})["outputs"]
     columns = [column for column in manifest["features"] if column["dtype"] != "string"]
     columns += [{**port, "shape": port["shape"][1:]} for port in prepared]
     for column in (*columns, *manifest["targets"]):
-        shape = (rows, *column["shape"])
+        shape = (rows, *(6 if isinstance(size, str) else size for size in column["shape"]))
         if np.issubdtype(np.dtype(column["dtype"]), np.integer):
-            batch[column["name"]] = generator.integers(0, column.get("classes") or 2, shape, column["dtype"])
+            count = column.get("classes") or column.get("limit") or 2
+            batch[column["name"]] = generator.integers(0, count, shape, column["dtype"])
         else:
             batch[column["name"]] = generator.random(shape).astype(column["dtype"])
     return batch

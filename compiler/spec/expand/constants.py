@@ -57,8 +57,9 @@ def _sizes_of_tokenizers(root: Node, known: Mapping[str, int]) -> dict[str, Any]
     sizes = {}
     for name, node in keyed(section) if section is not None else ():
         written = node.plain()
-        size = written.get("size") if isinstance(written, dict) else None
+        fields = written if isinstance(written, dict) else {"level": written}
+        size, level = fields.get("size"), "bpe" if fields.get("level") == "bpe" else "char"
         if not isinstance(size, int) or isinstance(size, bool):
             size = None  # a formula, or a mistake that the schema reports
-        sizes[name] = known.get(name, TokenizerSettings(level="char", size=size).stand_in)
+        sizes[name] = known.get(name, TokenizerSettings(level=level, size=size).stand_in)
     return sizes

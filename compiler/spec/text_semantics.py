@@ -1,0 +1,97 @@
+"""What no schema can say about text in a spec: tokenizers that exist, inputs that can hold tokens, windows of one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .positions import Path
+from .suggest import did_you_mean
+from .wording import received
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A mistake at a path of the spec, or at its key."""
+
+    path: Path
+    message: str
+    hint: str | None = None
+    of_key: bool = False
+
+
+def text_mistakes(spec: Any, targets: Sequence[str]) -> Iterator[Mistake]:
+    """Every mistake about text in a spec, whose schema may be violated elsewhere."""
+    spec = spec if isinstance(spec, dict) else {}
+    inputs = {name: value for name, value in _mapping(spec.get("inputs")).items() if isinstance(value, dict)}
+    tokenizers = _mapping(spec.get("tokenizers"))
+    tokens = {name: tokenizer for name, value in inputs.items() if (tokenizer := _tokenizer_of(value)) is not None}
+    for name, by in tokens.items():
+        yield from _tokens(name, inputs[name], by, tokenizers)
+    for name in tokenizers:
+        if name not in tokens.values():
+            message = f"nothing uses the tokenizer '{name}'"
+            yield Mistake(("tokenizers", name), message, f"give an input `tokens: {name}`, or leave it out", True)
+    for name, value in inputs.items():
+        if isinstance(value.get("length_of"), str):
+            yield from _length(name, value, list(tokens))
+    yield from _data(spec, inputs, list(tokens), targets)
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _tokenizer_of(value: Mapping[str, Any]) -> str | None:
+    tokens = value.get("tokens")
+    by = tokens.get("by") if isinstance(tokens, dict) else tokens
+    return by if isinstance(by, str) else None
+
+
+def _tokens(name: str, value: Mapping[str, Any], by: str, tokenizers: Mapping[str, Any]) -> Iterator[Mistake]:
+    path: Path = ("inputs", name, "tokens")
+    if by not in tokenizers:
+        hint = did_you_mean(by, list(tokenizers), "tokenizers") if tokenizers else f"add `tokenizers: {{{by}: word}}`"
+        at = (*path, "by") if isinstance(value["tokens"], dict) else path
+        yield Mistake(at, f"there is no tokenizer named {received(by)}", hint)
+    if value.get("dtype") != "int64":
+        yield Mistake(path, "tokens are whole numbers of dtype int64", "add `dtype: int64`", True)
+    shape = value.get("shape")
+    if isinstance(shape, list) and not (len(shape) == 1 and isinstance(shape[0], str)):
+        message = f"a text has any number of tokens, so the shape is one symbolic axis, received {received(shape)}"
+        yield Mistake(("inputs", name, "shape"), message, "write `shape: [time]`")
+
+
+def _length(name: str, value: Mapping[str, Any], tokens: list[str]) -> Iterator[Mistake]:
+    of = value["length_of"]
+    path: Path = ("inputs", name, "length_of")
+    if of not in tokens:
+        hint = did_you_mean(of, tokens, "inputs with tokens") if tokens else "give that input `tokens`"
+        yield Mistake(path, f"there is no input with tokens named {received(of)}", hint)
+    if value.get("dtype") not in ("int64", "int32") or value.get("shape") != []:
+        yield Mistake(path, "a length is one whole number", "write `{shape: [], dtype: int64, length_of: …}`", True)
+
+
+def _data(
+    spec: Mapping[str, Any], inputs: Mapping[str, Any], tokens: list[str], targets: Sequence[str]
+) -> Iterator[Mistake]:
+    data = _mapping(spec.get("data"))
+    if data.get("windows") is not None:
+        windows = _mapping(data["windows"])
+        target = windows.get("target", "label")
+        if len(tokens) != 1 or len(_mapping(spec.get("inputs"))) != 1:
+            message = "windows are cut from the only input, and it must have `tokens`"
+            yield Mistake(("data", "windows"), message, of_key=True)
+        if isinstance(target, str) and target not in targets:
+            path: Path = ("data", "windows", "target") if "target" in windows else ("data", "windows")
+            hint = did_you_mean(target, list(targets), "targets") if targets else "add a loss with that target"
+            yield Mistake(path, f"no loss uses the target '{target}', which windows make", hint)
+    by = data.get("bucket_by")
+    lengths = [name for name, value in inputs.items() if value.get("length_of") is not None]
+    if isinstance(by, str) and by not in lengths:
+        hint = did_you_mean(by, lengths, "inputs with `length_of`") if lengths else "give an input `length_of`"
+        yield Mistake(("data", "bucket_by"), f"there is no input with `length_of` named {received(by)}", hint)
+    if isinstance(by, str) and data.get("shuffle") is False:
+        message = "batches of similar length are drawn anew every epoch, so the data cannot keep their order"
+        yield Mistake(("data", "bucket_by"), message, "leave `shuffle: false` out", True)
