@@ -21,6 +21,7 @@ from .contrib import use_contrib
 from .conv_forms import choose_conv_forms
 from .linear import use_gemm
 from .loops import in_bodies, merge_loops, trim_loops
+from .pooling_order import pool_before_relu
 from .row_sums import use_row_products
 from .scaling import fold_scaling
 from .signed import use_signed_integers
@@ -76,6 +77,7 @@ __all__ = [
     "merge_common_subexpressions",
     "merge_loops",
     "optimize",
+    "pool_before_relu",
     "simplify_algebra",
     "trim_loops",
     "use_contrib",
