@@ -18,11 +18,13 @@ from .algebra import simplify_algebra
 from .common_subexpressions import merge_common_subexpressions
 from .constant_folding import fold_constants
 from .contrib import use_contrib
+from .conv_forms import choose_conv_forms
 from .gated import use_gated_add
 from .gelu import share_gelu
 from .linear import use_gemm
 from .loops import in_bodies, merge_loops, trim_loops
 from .masks import use_masks
+from .pooling_order import pool_before_relu
 from .row_sums import use_row_products
 from .scaling import fold_scaling
 from .signed import use_signed_integers
@@ -72,12 +74,14 @@ __all__ = [
     "PASSES",
     "PASSES_OF",
     "Pass",
+    "choose_conv_forms",
     "fold_constants",
     "fold_scaling",
     "in_bodies",
     "merge_common_subexpressions",
     "merge_loops",
     "optimize",
+    "pool_before_relu",
     "share_gelu",
     "simplify_algebra",
     "trim_loops",

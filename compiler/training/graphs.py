@@ -17,7 +17,7 @@ from ..layers.base import PAST
 from ..layers.recurrence_settings import RecurrenceSettings
 from ..network import Carrying, Forward, build_forward, stream
 from ..ops.cast import cast
-from ..passes import PASSES, Pass, optimize, use_signed_integers
+from ..passes import PASSES, Pass, choose_conv_forms, optimize, pool_before_relu, use_signed_integers
 from ..precision import in_half, supported
 from ..schedules.base import Horizon
 from ..spec.model import Spec
@@ -44,6 +44,8 @@ from .scaling import Scaling, all_finite, declare_scaling, hold, next_scaling, u
 from .update import RANDOM_COUNTER, build_update, declare_counters, declare_slots
 
 SEED = "seed"
+LEARNING = ("step", "gradients")
+"""The graphs that differentiate, over weights that change."""
 
 
 @dataclass
@@ -185,6 +187,7 @@ def _training_graphs(
         carrying=carrying,
     )
     learning.statistics.update(carrying.following)
+    learning = _reordered(learning)
     learning = _in_precision(training, learning, variables, counters.random_counter)
     objective = build_objective(spec, training, learning, targets, regularized)
     parameters = {state.name: variables.values[state.name] for state in trained}
@@ -283,6 +286,18 @@ def _api_graphs(
     return built, build_optimizer(spec, training, horizon, list(by_parameter), moments)
 
 
+def _reordered(learning: Forward) -> Forward:
+    """The network as it is cheapest to train."""
+    named = {str(i): value for i, value in enumerate([*learning.values.values(), *learning.statistics.values()])}
+    made = list(pool_before_relu(Graph("learning", (), named)).outputs.values())
+    count = len(learning.values)
+    return replace(
+        learning,
+        values=dict(zip(learning.values, made[:count], strict=True)),
+        statistics=dict(zip(learning.statistics, made[count:], strict=True)),
+    )
+
+
 def _in_precision(
     training: TrainingSettings, learning: Forward, variables: Variables, random_counter: Value
 ) -> Forward:
@@ -345,7 +360,8 @@ def _optimized(spec: Spec, graphs: Mapping[str, Graph], passes: Sequence[Pass]) 
     """Raises SpecError where numbers of the spec turn out not to fit once they are computed."""
     checked: set[Node] = set()
     try:
-        optimized = {name: optimize(graph, passes, checked) for name, graph in graphs.items()}
+        chosen = {name: choose_conv_forms(graph) if name in LEARNING else graph for name, graph in graphs.items()}
+        optimized = {name: optimize(graph, passes, checked) for name, graph in chosen.items()}
         return {
             name: optimize(graph, (use_signed_integers,), checked) if name in API_GRAPHS else graph
             for name, graph in optimized.items()
