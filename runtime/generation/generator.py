@@ -152,6 +152,11 @@ class Generator:
             raise UserError(f"{outside[0]} is no token: there are the ids from 0 to {self.model.vocabulary - 1}")
         return list(prompt)
 
+    def unknown_tokens(self, prompt: str) -> tuple[int, int]:
+        """How many tokens of a text are not in the vocabulary, and how many there are. Raises UserError as `encode`."""
+        ids = self.encode(prompt)
+        return ids.count(self._require_writing().tokenizer.unknown), len(ids)
+
     def _continue(
         self,
         ids: Sequence[list[int]],
