@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
@@ -14,6 +15,17 @@ from .failures import printable
 if TYPE_CHECKING:
     from netwright.runtime import Generator
     from netwright.runtime.generation.generator import How
+
+
+class Finite(click.FloatRange):
+    """A range without infinity and NaN, which would pass as numbers in it."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{number:g} is not a finite number.", param, ctx)
+        return number
+
 
 BETWEEN = "---"
 """The line between one continuation and the next."""
@@ -32,14 +44,14 @@ BETWEEN = "---"
 )
 @click.option(
     "--temperature",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Finite(min=0, min_open=True),
     metavar="T",
     help="Below 1 probable tokens become more so, above 1 all become more alike.  [default: 1]",
 )
 @click.option("--top-k", type=click.IntRange(min=1), metavar="K", help="Draw among the K most probable tokens.")
 @click.option(
     "--top-p",
-    type=click.FloatRange(min=0, max=1, min_open=True),
+    type=Finite(min=0, max=1, min_open=True),
     metavar="P",
     help="Draw among the fewest tokens that together have the probability P.",
 )
@@ -49,7 +61,7 @@ BETWEEN = "---"
 )
 @click.option(
     "--length-penalty",
-    type=click.FloatRange(min=0),
+    type=Finite(min=0),
     metavar="A",
     help="Of --beam: 0 favours short texts, 1 long ones.  [default: 0.6]",
 )
@@ -96,7 +108,7 @@ def command(
     if beam is not None and count > beam:
         raise click.UsageError(f"--count {count} is more than --beam {beam} keeps")
     generator = Generator.load(run, device=device, cache=not no_cache)
-    text = click.get_text_stream("stdin").read() if prompt == "-" else prompt
+    text = sys.stdin.read() if prompt == "-" else prompt
     _note_unknown(generator, text)
     if count > 1:
         (found,) = generator.generate_batch([text], how, length=length, seed=seed or 0, count=count)

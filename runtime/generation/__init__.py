@@ -8,5 +8,6 @@ logits      log-probabilities, and what sampling keeps of them: pure functions
 decoding    greedy and random choice of tokens, for batches of prompts
 beam        beam search
 stream      text that appears while its tokens do
+writing     how texts are written in tokens
 generator   all of it for a run folder: prompts in, texts out
 """

@@ -10,18 +10,20 @@ from ..bundle import Bundle
 from ..errors import UserError
 from ..manifest import Field
 
-HINT = "a spec generates if its one input is whole numbers over time, and its output has a number for each token"
+HINT = "a spec generates if its input is the tokens of a text, and its output has a number for each token"
 
 
 @dataclass(frozen=True)
 class Contract:
     """The token interface of a bundle.
 
-    tokens: the feature that takes ids, (batch, time). output: the output with a number for each token, (batch, time,
-    vocabulary), or (batch, vocabulary) after the last step. time: the length of a text, where the spec fixes it.
+    tokens: the feature that takes ids, (batch, time). lengths: features that say how many of them there are.
+    output: the output with a number for each token, (batch, time, vocabulary), or (batch, vocabulary) after the last
+    step. time: the length of a text, where the spec fixes it.
     """
 
     tokens: Field
+    lengths: tuple[Field, ...]
     output: Field
     vocabulary: int
     time: int | None
@@ -39,15 +41,19 @@ def contract_of(bundle: Bundle) -> Contract:
         UserError: it is no network that goes from tokens to the next token.
     """
     manifest = bundle.manifest
-    if len(manifest.features) != 1 or not _takes_tokens(manifest.features[0]):
+    lengths = tuple(field for field in manifest.features if field.length_of is not None)
+    others = [field for field in manifest.features if field.length_of is None]
+    if len(others) != 1 or not _takes_tokens(others[0]):
         taken = ", ".join(f"'{field.name}' {_type_of(field)}" for field in manifest.features)
         raise UserError(f"{bundle.folder}: not a sequence model: it takes {taken}, not the tokens of a text", HINT)
-    tokens = manifest.features[0]
+    tokens = others[0]
     for output in manifest.outputs:
         if output.dtype == "float32" and _for_each_token(output, tokens):
             size = output.shape[-1]
             assert isinstance(size, int)
-            return Contract(tokens, output, size, tokens.shape[0] if isinstance(tokens.shape[0], int) else None)
+            return Contract(
+                tokens, lengths, output, size, tokens.shape[0] if isinstance(tokens.shape[0], int) else None
+            )
     given = ", ".join(f"'{field.name}' {_type_of(field)}" for field in manifest.outputs)
     limit = "" if tokens.limit is None else f" of {tokens.limit}"
     raise UserError(f"{bundle.folder}: not a sequence model: it gives {given}, no number for each token{limit}", HINT)

@@ -22,7 +22,7 @@ from .model import NextToken
 from .prefix import Prefix
 from .stepper import Stepper
 from .stream import TextStream
-from .tokenizer import Writing
+from .writing import Writing, writing_of
 
 OnText = Callable[[str], None]
 Prompt = str | Sequence[int]
@@ -79,7 +79,8 @@ class Generator:
         bundle = run if isinstance(run, Bundle) else open_model(run)
         contract = contract_of(bundle)
         kind = Stepper if cache else Prefix
-        return cls(kind(bundle, contract, device_for(bundle, device), settings=settings), None)
+        model = kind(bundle, contract, device_for(bundle, device), settings=settings)
+        return cls(model, writing_of(bundle, contract.tokens))
 
     def generate(
         self,
@@ -190,7 +191,8 @@ class Generator:
     def _require_writing(self) -> Writing:
         if self.writing is None:
             raise UserError(
-                "the bundle has no tokenizer to read text with", "from Python, a prompt may be a list of ids"
+                "the network takes the numbers of tokens, and has no tokenizer to make them of a text",
+                "give its input `tokens` in the spec; from Python, a prompt may be a list of numbers",
             )
         return self.writing
 

@@ -55,7 +55,9 @@ class Prefix:
                 self._model, self._device, batch=rows, settings=self._settings, sizes_on_host=symbolic
             )
         try:
-            (outputs,) = self._sessions[rows].run([self._contract.output.name], {self._contract.tokens.name: text})
+            feeds = {self._contract.tokens.name: text}
+            feeds |= {field.name: np.full(rows, steps, field.dtype) for field in self._contract.lengths}
+            (outputs,) = self._sessions[rows].run([self._contract.output.name], feeds)
         except Exception as error:  # ONNX Runtime's exceptions share no base class but Exception
             raise run_problem(self._model, error) from error
         return log_probabilities(outputs[:, steps - 1] if self._contract.every_step else outputs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .tokenizer import Tokenizer
+from ..tokenizers import Tokenizer
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 """What decoders put for bytes that are no character, or none yet."""

@@ -16,7 +16,7 @@ from netwright.runtime.generation.stepper import Stepper
 from support.bundles import Program
 from support.language_models import LSTM, write_bundle
 
-NEEDS = "a spec generates if its one input is whole numbers over time, and its output has a number for each token"
+NEEDS = "a spec generates if its input is the tokens of a text, and its output has a number for each token"
 
 
 @pytest.fixture(scope="module")

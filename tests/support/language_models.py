@@ -8,6 +8,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from netwright.compiler import compile_spec, load_spec_text
+from netwright.compiler.tokenizer_files import TokenizerFile
+from netwright.runtime.data import source_schema
+from netwright.runtime.tokenizers.fitting import fit_tokenizer
+from netwright.runtime.tokenizers.tokenizer import tokenizer_of
 
 LSTM = """
 netwright: 1
@@ -20,6 +24,32 @@ network:
 outputs: {probabilities: {softmax: {from: logits}}}
 """
 """A stand-in for a trained network: its first weights are large, so that its answers differ from text to text."""
+
+
+TEXT = "To be, or not to be: that is the question.\n"
+WRITTEN = """
+netwright: 1
+tokenizers: {{letters: {level}}}
+inputs: {{text: {{shape: [time], dtype: int64, tokens: {{by: letters, begin: {begin}, end: {end}}}}}}}
+network:
+  - embedding: {{vocabulary: "${{letters}}", units: 8, weight_initializer: {{normal: {{stddev: 2}}}}}}
+  - lstm: {{units: 16, recurrent_initializer: {{normal: {{stddev: 0.7}}}}}}
+  - dense: {{units: "${{letters}}", weight_initializer: {{normal: {{stddev: 2}}}}, name: logits}}
+outputs: {{probabilities: {{softmax: {{from: logits}}}}}}
+data: {{source: {{table: {{values: {{text: [a]}}}}}}}}
+"""
+
+
+def write_text_bundle(
+    folder: Path, text: str = WRITTEN, *, level: str = "char", begin: bool = False, end: bool = False
+) -> Path:
+    """The bundle of a network that reads text, with a tokenizer for TEXT; its first weights inside."""
+    content = fit_tokenizer([TEXT], level)
+    file = TokenizerFile(content, tokenizer_of(content, "letters").size)
+    text = text.format(level=level, begin=str(begin).lower(), end=str(end).lower())
+    spec = load_spec_text(text, data_schema=source_schema(), token_sizes={"letters": file.size})
+    compile_spec(spec, tokenizers={"letters": file}).write(folder)
+    return folder
 
 
 def write_bundle(folder: Path, text: str = LSTM) -> Path:

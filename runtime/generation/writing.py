@@ -3,37 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
-
-class Tokenizer(Protocol):
-    """Text to numbers and back, as generation needs it."""
-
-    @property
-    def size(self) -> int:
-        """How many tokens there are."""
-
-    @property
-    def pad(self) -> int:
-        """What fills a shorter text of a batch."""
-
-    @property
-    def unknown(self) -> int:
-        """What stands for every token that is not in the vocabulary."""
-
-    @property
-    def begin(self) -> int:
-        """What stands before a text, where the spec asks for it."""
-
-    @property
-    def end(self) -> int:
-        """What stands after a text, where the spec asks for it."""
-
-    def encode(self, text: str) -> list[int]:
-        """The numbers of a text's tokens, without begin and end."""
-
-    def decode(self, numbers: list[int]) -> str:
-        """The text of numbers, special tokens left out."""
+from ..bundle import Bundle
+from ..manifest import Field
+from ..tokenizers import Tokenizer
 
 
 @dataclass(frozen=True)
@@ -58,3 +31,15 @@ class Writing:
     def prompt(self, text: str) -> list[int]:
         """What the network reads before it goes on with a text."""
         return [*([self.tokenizer.begin] if self.begins else []), *self.tokenizer.encode(text)]
+
+
+def writing_of(bundle: Bundle, tokens: Field) -> Writing | None:
+    """How the bundle writes the texts of a feature; None where the data have numbers, not texts.
+
+    Raises:
+        UserError: the tokenizer's file cannot be read.
+        EnvironmentProblem: the tokenizer needs a library that is not installed.
+    """
+    if tokens.tokens is None:
+        return None
+    return Writing(bundle.tokenizer(tokens.name), tokens.tokens.begin, tokens.tokens.end)
