@@ -26,7 +26,8 @@ const output = graph.outputs.find(({ role }) => role === "output");
 const state = {};
 for (const { name, dtype, shape } of graph.inputs.filter(({ role }) => role === "carried")) {
   const sizes = shape.map((size) => (size === "batch" ? 1 : typeof size === "number" ? size : 0));
-  state[name] = new ort.Tensor(dtype, new Float32Array(sizes.reduce((a, b) => a * b)), sizes);
+  const Numbers = { float32: Float32Array, int64: BigInt64Array }[dtype];
+  state[name] = new ort.Tensor(dtype, new Numbers(sizes.reduce((a, b) => a * b)), sizes);
 }
 async function read(numbers) {
   const ids = new ort.Tensor("int64", BigInt64Array.from(numbers, BigInt), [1, numbers.length]);

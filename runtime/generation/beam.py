@@ -1,12 +1,12 @@
 """Beam search: the continuations that are most probable as a whole, or nearly so.
 
 In each step the `width` best beginnings are kept. Of their best 2·width continuations, those among the first `width`
-that end are complete; the best `width` that do not end go on. A prompt is done when `width` are complete, or at the
-length that was asked for, where those under way count as well. So a width of 1 is the greedy choice, and a width as
-large as the number of continuations finds the best of all.
+that end are complete; the best `width` that do not end go on. A prompt is done when `width` are complete and none under
+way has a better score at its present length, or at the length that was asked for, where those under way count as well.
+So a width of 1 is the greedy choice, and a width as large as the number of continuations finds the best of all.
 
-What is complete is compared by its log-probability over the length penalty of Wu et al., Google's Neural Machine
-Translation System, 2016 (equation 14, without coverage): lp(Y) = ((5 + |Y|) / 6)^α, |Y| counting the end token.
+The score is the log-probability over the length penalty of Wu et al., Google's Neural Machine Translation System, 2016
+(equation 14, without coverage): lp(Y) = ((5 + |Y|) / 6)^α, |Y| counting the end token.
 """
 
 from __future__ import annotations
@@ -103,11 +103,13 @@ class _Search:
         if self.done:
             return stay, np.full(self.beam.width, self.prompt[-1])  # fed for the other prompts' sake, and not looked at
         parents, tokens = self._extend(scores)
-        if len(self.complete) >= self.beam.width or len(parents) == 0:
+        if len(parents) == 0:
             self.done = True
         elif len(self.beginnings[0]) == self.length:
             self._complete_unended()
             self.done = True
+        else:
+            self.done = self._settled()
         spare = self.beam.width - len(parents)  # fewer continuations than beams: rows without a part in the search
         return np.pad(parents, (0, spare)), np.pad(tokens, (0, spare), constant_values=self.prompt[-1])
 
@@ -130,6 +132,17 @@ class _Search:
         self.beginnings += [()] * (width - len(going))
         return parents, tokens
 
+    def _settled(self) -> bool:
+        """Whether what is complete is at least as good as the best that is under way: to stop as soon as `width` are
+        complete would prefer short ones, which are complete first."""
+        if len(self.complete) < self.beam.width:
+            return False
+        under_way = normalised(self.totals[0], len(self.beginnings[0]), self.beam.length_penalty)
+        return self._score(self.best()[-1]) >= under_way
+
+    def _score(self, one: Continuation) -> float:
+        return normalised(one.log_probability, len(one.ids) + one.ended, self.beam.length_penalty)
+
     def _complete_unended(self) -> None:
         self.complete += [
             Continuation(ids, float(total), False)
@@ -139,9 +152,4 @@ class _Search:
 
     def best(self) -> list[Continuation]:
         """The complete ones, the best first."""
-        penalty = self.beam.length_penalty
-        ranked = sorted(
-            self.complete,
-            key=lambda one: -normalised(one.log_probability, len(one.ids) + one.ended, penalty),
-        )
-        return ranked[: self.beam.width]
+        return sorted(self.complete, key=lambda one: -self._score(one))[: self.beam.width]

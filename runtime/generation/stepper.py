@@ -76,8 +76,10 @@ class Stepper:
         if np.array_equal(rows, np.arange(self._rows)):
             return
         # Through the host, also from CUDA: choosing rows there would take a graph of its own.
-        for name, value in self._state.items():
-            self._state[name] = self._buffer(np.ascontiguousarray(value.numpy()[rows]))
+        for port in self._carried:
+            if port.shape[0] == "batch":  # else all rows share it, like the position they are at
+                chosen = self._state[port.name].numpy()[rows]
+                self._state[port.name] = self._buffer(np.ascontiguousarray(chosen))
         self._rows = len(rows)
 
     def _run(self, tokens: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -109,6 +109,17 @@ def test_a_length_penalty_prefers_longer_continuations() -> None:
     assert (long.ids, long.ended) == ((1, 2), True)
 
 
+def test_short_continuations_that_are_complete_first_do_not_end_the_search() -> None:
+    """After three steps two are complete, with 0.12 and 0.048; the best, with 0.8, takes four."""
+    chain = np.zeros((6, 6))
+    chain[0, [1, 2]] = 0.8, 0.2
+    chain[2, [2, 4]] = 0.4, 0.6
+    chain[[1, 3, 5, 4], [3, 5, 4, 0]] = 1
+    ((best, second),) = search(Markov(chain), [[0]], Beam(2, 0.0), length=9, end=4)
+    assert (best.ids, second.ids) == ((1, 3, 5), (2,))
+    np.testing.assert_allclose([best.log_probability, second.log_probability], np.log([0.8, 0.12]))
+
+
 def test_fewer_continuations_than_beams() -> None:
     """Only one token ever follows: the other beams hold nothing, and nothing is made up for them."""
     chain = [[0, 1, 0], [0, 0, 1], [1, 0, 0]]
