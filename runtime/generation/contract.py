@@ -8,7 +8,7 @@ import numpy as np
 
 from ..bundle import Bundle
 from ..errors import UserError
-from ..manifest import Field
+from ..manifest import Field, Manifest
 
 HINT = "a spec generates if its input is the tokens of a text, and its output has a number for each token"
 
@@ -19,7 +19,7 @@ class Contract:
 
     tokens: the feature that takes ids, (batch, time). lengths: features that say how many of them there are.
     output: the output with a number for each token, (batch, time, vocabulary), or (batch, vocabulary) after the last
-    step. time: the length of a text, where the spec fixes it.
+    step. time: the length of a text, where the spec fixes it. positions: how many there are, where they are learned.
     """
 
     tokens: Field
@@ -27,6 +27,7 @@ class Contract:
     output: Field
     vocabulary: int
     time: int | None
+    positions: int | None
 
     @property
     def every_step(self) -> bool:
@@ -51,9 +52,8 @@ def contract_of(bundle: Bundle) -> Contract:
         if output.dtype == "float32" and _for_each_token(output, tokens):
             size = output.shape[-1]
             assert isinstance(size, int)
-            return Contract(
-                tokens, lengths, output, size, tokens.shape[0] if isinstance(tokens.shape[0], int) else None
-            )
+            time = tokens.shape[0] if isinstance(tokens.shape[0], int) else None
+            return Contract(tokens, lengths, output, size, time, _positions(manifest))
     given = ", ".join(f"'{field.name}' {_type_of(field)}" for field in manifest.outputs)
     limit = "" if tokens.limit is None else f" of {tokens.limit}"
     raise UserError(f"{bundle.folder}: not a sequence model: it gives {given}, no number for each token{limit}", HINT)
@@ -71,5 +71,18 @@ def _for_each_token(output: Field, tokens: Field) -> bool:
     return steps in ([], [tokens.shape[0]])
 
 
+def _positions(manifest: Manifest) -> int | None:
+    """How many positions were learned: the rows of `<layer>/weight` beside `<layer>/position` (docs/bundle.md)."""
+    step = manifest.graphs.get("inference_step")
+    carried = [port.name for port in step.inputs if port.role == "carried"] if step else []
+    tables = {f"{name.removesuffix('/position')}/weight" for name in carried if name.endswith("/position")}
+    return min((state.shape[0] for state in manifest.state if state.name in tables), default=None)
+
+
 def _type_of(field: Field) -> str:
     return f"{field.dtype}({', '.join(map(str, field.shape))})"
+
+
+def least(*limits: int | None) -> int | None:
+    """The smallest of several limits, of which None is none."""
+    return min((limit for limit in limits if limit is not None), default=None)

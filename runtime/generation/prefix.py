@@ -14,7 +14,7 @@ from ..bundle import Bundle
 from ..device import Device
 from ..errors import UserError
 from ..session import SessionSettings, open_session, run_problem
-from .contract import Contract
+from .contract import Contract, least
 from .logits import Scores, log_probabilities
 from .model import Tokens
 
@@ -32,7 +32,7 @@ class Prefix:
                 "make the time axis of its input symbolic: [time]",
             )
         self.vocabulary = contract.vocabulary
-        self.context = contract.time
+        self.context = least(contract.time, contract.positions)
         self._contract = contract
         self._model = bundle.graph_file("inference")
         self._device = device

@@ -18,7 +18,7 @@ from ..errors import UserError
 from ..manifest import GraphEntry, Port
 from ..ort import onnx_runtime
 from ..session import SessionSettings, open_session, run_problem
-from .contract import Contract
+from .contract import Contract, least
 from .logits import Scores, log_probabilities
 from .model import Tokens
 
@@ -56,8 +56,9 @@ class Stepper:
 
     @property
     def context(self) -> int | None:
-        """Only what a network with growing states reads has an end, where the spec fixes the time axis."""
-        return self._contract.time if self._growing else None
+        """Recurrence has no end of its own. What a network with growing states reads has one where the spec fixes the
+        time axis, and learned positions come to theirs."""
+        return least(self._contract.time if self._growing else None, self._contract.positions)
 
     def start(self, rows: int) -> None:
         self._rows = rows

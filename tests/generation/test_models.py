@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from netwright.runtime import UserError, load_bundle
 from netwright.runtime.device import CPU
@@ -14,14 +15,14 @@ from netwright.runtime.generation.decoding import continue_prompts, most_probabl
 from netwright.runtime.generation.prefix import Prefix
 from netwright.runtime.generation.stepper import Stepper
 from support.bundles import Program
-from support.language_models import LSTM, write_bundle
+from support.language_models import GPT, LSTM, write_bundle
 
 NEEDS = "a spec generates if its input is the tokens of a text, and its output has a number for each token"
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_bundle(tmp_path_factory.mktemp("lstm") / "bundle")
+@pytest.fixture(scope="module", params=[LSTM, GPT], ids=["lstm", "gpt"])
+def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_bundle(tmp_path_factory.mktemp("model") / "bundle", request.param)
 
 
 def stepper(folder: Path) -> Stepper:
@@ -61,7 +62,7 @@ def test_rows_that_are_kept_take_their_states_along(folder: Path) -> None:
 def test_texts_are_the_same_with_and_without_a_cache(folder: Path) -> None:
     prompts = [[1, 2, 3], [4], [5, 6, 7, 8, 9]]
     with_cache, without = (
-        continue_prompts(model, prompts, most_probable, length=12) for model in (stepper(folder), prefix(folder))
+        continue_prompts(model, prompts, most_probable, length=11) for model in (stepper(folder), prefix(folder))
     )
     assert [one.ids for one in with_cache] == [one.ids for one in without]
     assert len({one.ids for one in with_cache}) == 3
@@ -96,6 +97,39 @@ def test_a_fixed_time_axis_limits_what_is_read_without_a_cache(tmp_path: Path) -
     with pytest.raises(UserError) as caught:
         continue_prompts(whole, [[1, 2, 3]], most_probable, length=7)
     assert caught.value.message == "a prompt of 3 and 7 new tokens are more than the network can read: 8"
+
+
+def test_learned_positions_come_to_an_end(tmp_path: Path) -> None:
+    folder = write_bundle(tmp_path / "bundle", GPT)
+    for model in (stepper(folder), prefix(folder)):
+        assert len(continue_prompts(model, [[1, 2, 3]], most_probable, length=14)[0].ids) == 14
+        with pytest.raises(UserError) as caught:
+            continue_prompts(model, [[1, 2, 3]], most_probable, length=15)
+        assert (caught.value.message, caught.value.hint) == (
+            "a prompt of 3 and 15 new tokens are more than the network can read: 16",
+            "ask for at most 14 new tokens",
+        )
+
+
+def test_attention_over_a_fixed_time_axis_ends_with_it(tmp_path: Path) -> None:
+    folder = write_bundle(tmp_path / "bundle", GPT.replace("[time]", "[8]"))
+    assert (stepper(folder).context, prefix(folder).context) == (8, 8)
+
+
+def test_a_prompt_is_one_call_where_the_time_axis_is_symbolic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[tuple[int, ...]] = []
+    run = Stepper._run
+
+    def counted(self: Stepper, tokens: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        calls.append(tokens.shape)
+        return run(self, tokens)
+
+    monkeypatch.setattr(Stepper, "_run", counted)
+    for text, expected in ((GPT, [(2, 4), (2, 1)]), (LSTM, [(2, 1)] * 5)):
+        model = stepper(write_bundle(tmp_path / str(len(text)), text))
+        continue_prompts(model, [[1, 2, 3, 4]] * 2, most_probable, length=2)
+        assert calls == expected
+        calls.clear()
 
 
 BACKWARD = LSTM.replace("gru: 8", "gru: {units: 8, bidirectional: true}")

@@ -26,6 +26,18 @@ outputs: {probabilities: {softmax: {from: logits}}}
 """A stand-in for a trained network: its first weights are large, so that its answers differ from text to text."""
 
 
+GPT = """
+netwright: 1
+inputs: {text: {shape: [time], dtype: int64}}
+network:
+  - embedding: {vocabulary: 12, units: 8, weight_initializer: {normal: {stddev: 2}}}
+  - positional_encoding: {encoding: learned, maximum: 16}
+  - transformer_decoder: {heads: 2, layers: 2}
+  - dense: {units: 12, weight_initializer: {normal: {stddev: 2}}, name: logits}
+outputs: {probabilities: {softmax: {from: logits}}}
+"""
+"""Another, whose keys and values grow with the text, and whose positions come to an end."""
+
 TEXT = "To be, or not to be: that is the question.\n"
 WRITTEN = """
 netwright: 1
