@@ -17,7 +17,7 @@ import rich_click as click
 from click.exceptions import Exit
 
 from . import compile as compile_
-from . import doctor, evaluate, explain, fetch, import_, list_, new, predict, schema, show, train, validate
+from . import doctor, evaluate, explain, fetch, generate, import_, list_, new, predict, schema, show, train, validate
 from . import report as report_
 from .failures import INTERRUPTED, READER_GONE, report
 
@@ -70,7 +70,7 @@ def app() -> None:
 
 
 for verb in (
-    *(list_, new, import_, validate, show, compile_, train, evaluate, predict),
+    *(list_, new, import_, validate, show, compile_, train, evaluate, predict, generate),
     *(report_, explain, schema, fetch, doctor),
 ):
     app.add_command(verb.command)

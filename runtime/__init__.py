@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from .device import Device, select
     from .errors import EnvironmentProblem, RuntimeProblem, UserError
     from .evaluation import evaluate
+    from .generation.beam import Beam
+    from .generation.decoding import Sampling
+    from .generation.generator import Generated, Generator, Greedy
     from .loop import StepLoop, StepResult
     from .manifest import CudaOptions
     from .predictor import Predictor, predict
@@ -32,16 +35,21 @@ if TYPE_CHECKING:
     from .trainer import TrainOptions, train
 
 _HOME = {
+    "Beam": "generation.beam",
     "Bundle": "bundle",
     "Callback": "callbacks",
     "CudaOptions": "manifest",
     "Device": "device",
     "EnvironmentProblem": "errors",
     "EpochDone": "callbacks",
+    "Generated": "generation.generator",
+    "Generator": "generation.generator",
+    "Greedy": "generation.generator",
     "Partitions": "data.plan",
     "Predictor": "predictor",
     "RunStarted": "callbacks",
     "RuntimeProblem": "errors",
+    "Sampling": "generation.decoding",
     "SessionSettings": "session",
     "StepDone": "callbacks",
     "StepLoop": "loop",
@@ -61,16 +69,21 @@ _HOME = {
 }
 
 __all__ = [
+    "Beam",
     "Bundle",
     "Callback",
     "CudaOptions",
     "Device",
     "EnvironmentProblem",
     "EpochDone",
+    "Generated",
+    "Generator",
+    "Greedy",
     "Partitions",
     "Predictor",
     "RunStarted",
     "RuntimeProblem",
+    "Sampling",
     "SessionSettings",
     "StepDone",
     "StepLoop",

@@ -33,11 +33,14 @@ def open_session(
     batch: int | None = None,
     settings: SessionSettings | None = None,
     record: bool = False,
+    sizes_on_host: bool = False,
 ) -> Any:
     """An `InferenceSession` of a model file, every optimisation on.
 
     `batch` fixes the symbolic axis of that name: static shapes let ONNX Runtime fold shape arithmetic and plan
     memory. On CUDA a node that could only run on the CPU is an error, because it would silently cost two copies a step.
+    `sizes_on_host` allows it, for graphs with axes that stay symbolic: arithmetic on their sizes runs on the CPU, and
+    no tensor is copied (docs/bundle.md).
     `record` makes a session whose runs are recorded as CUDA graphs, by their run option `gpu_graph_id`.
 
     Raises:
@@ -54,7 +57,7 @@ def open_session(
     options.add_session_config_entry("session.intra_op.spin_duration_us", str(settings.spin_microseconds))
     if batch is not None:
         options.add_free_dimension_override_by_name("batch", batch)
-    if device.provider == CUDA_PROVIDER:
+    if device.provider == CUDA_PROVIDER and not sizes_on_host:
         options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
     if not model.is_file():
         raise UserError(f"{model}: no such file", "compile the spec again")

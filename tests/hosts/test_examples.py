@@ -52,12 +52,12 @@ def _loop(script: str) -> str:
     return "\n".join(lines[first : last + 1])
 
 
-@pytest.mark.parametrize("script", ["python/train.py", "node/train.mjs", "browser/index.html"])
+@pytest.mark.parametrize("script", ["python/train.py", "node/train.mjs", "node/generate.mjs", "browser/index.html"])
 def test_examples_need_nothing_of_netwright(script: str) -> None:
     text = (EXAMPLES / script).read_text(encoding="utf-8")
     imported = re.findall(r"^\s*import (?:\* as )?(\w+)(?: as ort)?(?: from \"([^\"]+)\")?", text, flags=re.MULTILINE)
     assert {source or name for name, source in imported} <= {
-        *("sys", "numpy", "onnxruntime", "onnxruntime-node"),
+        *("sys", "numpy", "onnxruntime", "onnxruntime-node", "node:fs"),
         "./node_modules/onnxruntime-web/dist/ort.wasm.min.mjs",
     }
     assert any("onnxruntime" in (source or name) for name, source in imported)
