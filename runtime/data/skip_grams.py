@@ -64,9 +64,10 @@ def noise(counts: Array, near: Array, count: int, generator: np.random.Generator
     weights = np.cumsum(counts**0.75)
 
     def draw(size: int | tuple[int, int]) -> Array:
-        return np.searchsorted(weights, generator.random(size) * weights[-1], side="right").astype(np.int32)
+        found = np.searchsorted(weights, generator.random(size) * weights[-1], side="right")
+        return np.asarray(found, np.int32)
 
-    drawn = draw((len(near), count))
+    drawn: Array = draw((len(near), count))
     while (same := drawn == near[:, None]).any():
         drawn[same] = draw(int(same.sum()))
     return drawn

@@ -19,8 +19,8 @@ class BrownSkipGrams(DataSource):
     Columns: `word` (int32), `candidates` (int32, [1 + negatives]: the word near it, then those drawn from the
     frequencies to the power 0.75), and `is_near` (float32, the same shape: 1 for the first, 0 for the others). Numbers
     stand for the most frequent words in lower case, the most frequent being 0; the run's manifest lists them as the
-    `labels` of the feature. Frequent words are thinned out first, as in the paper. The words are those of all partitions of
-    `brown`, and there is no partition: word vectors are judged by their neighbours.
+    `labels` of the feature. Frequent words are thinned out first, as in the paper. The words are those of all
+    partitions of `brown`, and there is no partition: word vectors are judged by their neighbours.
 
     Mikolov et al., Distributed Representations of Words and Phrases and their Compositionality, NeurIPS 2013.
     """
