@@ -62,7 +62,15 @@ class LabelErrorRate(_BestPath):
     label_length² numbers for every step and example. Graves et al. 2006.
     """
 
-    example: ClassVar[str] = "label_error_rate: {blank: 10}"
+    example: ClassVar[str] = """
+inputs: {sound: [time, 13]}
+network:
+  - gru: {units: 32, bidirectional: true}
+  - dense: 27
+training:
+  loss: {connectionist_temporal_classification: {blank: 26}}
+  metrics: [{label_error_rate: {blank: 26}}]
+"""
     goal: ClassVar[Literal["min", "max"]] = "min"
 
     def _sums(self, distance: Value, labels: Value) -> Mapping[str, Value]:
@@ -74,7 +82,15 @@ class LabelErrorRate(_BestPath):
 class ExactLabels(_BestPath):
     """The share of examples whose labels the best path reads without any mistake; see `label_error_rate`."""
 
-    example: ClassVar[str] = "exact_labels: {blank: 10}"
+    example: ClassVar[str] = """
+inputs: {sound: [time, 13]}
+network:
+  - gru: {units: 32, bidirectional: true}
+  - dense: 27
+training:
+  loss: {connectionist_temporal_classification: {blank: 26}}
+  metrics: [{exact_labels: {blank: 26}}]
+"""
 
     def _sums(self, distance: Value, labels: Value) -> Mapping[str, Value]:
         return {"sum": total(op.Equal(distance, 0)), "weight": count(labels)}
