@@ -25,6 +25,7 @@ _QUICK = ("training.batch_size=8", "training.optimizer={adam: {learning_rate: 3e
 REDUCED: Mapping[str, Sequence[str]] = {
     "alexnet": ("constants={size: 64, width: 4, classes: 8}", *_QUICK),
     "conv_autoencoder": ("constants={width: 2, code: 8}",),
+    "dcgan_small": ("constants={width: 2, numbers: 8}", "training.batch_size=16"),
     "googlenet": ("constants={size: 32, width: 8, classes: 8}", *_QUICK),
     "mobilenet_v1": (
         "constants.size=32",
