@@ -52,8 +52,8 @@ def test_two_objectives_train_as_in_pytorch(l2: float, clip: float | None, tmp_p
     lines = [f"regularization: {{l2: {l2}}}", *([f"clip_global_norm: {clip}"] if clip else [])]
     folder = written(adversaries(*lines), tmp_path)
     step, state = Program(folder / "training/step.onnx"), first_state(folder)
-    generator = network(state, "generator", torch.nn.ReLU())
-    discriminator = network(state, "discriminator", torch.nn.LeakyReLU(0.2))
+    generator = network(state, "generator", torch.nn.Tanh())
+    discriminator = network(state, "discriminator", torch.nn.Tanh())
     adam = torch.optim.Adam(discriminator.parameters(), eps=1e-3)
     sgd = torch.optim.SGD(generator.parameters(), lr=0.05, momentum=0.8)
 

@@ -26,7 +26,7 @@ network:
       layers:
         - dense: {units: 16, use_bias: false}
         - batch_norm
-        - relu
+        - tanh
         - dense: 6
   - sequence:
       name: discriminator
@@ -34,7 +34,7 @@ network:
       layers:
         - dense: {units: 16, use_bias: false}
         - batch_norm
-        - leaky_relu: 0.2
+        - tanh
         - dense: 1
   - shared: {layer: discriminator, from: generator, name: judged}
 outputs: {made: generator}
