@@ -51,10 +51,14 @@ def network_of(bundle: Bundle) -> Network:
             for output, entry in zip(spec.outputs, manifest["outputs"], strict=True)
         ),
         objectives=tuple(
-            Objective(loss.loss.kind, meant(loss.from_), loss.target, loss.weight)
+            Objective(loss.loss.kind, meant(loss.from_), _target_text(loss.target), loss.weight)
             for loss in (spec.training.loss if spec.training else ())
         ),
     )
+
+
+def _target_text(target: str | float) -> str:
+    return target if isinstance(target, str) else f"{target:g}"
 
 
 def detail_of(layer: Described) -> str:

@@ -37,7 +37,7 @@ def command(run: Path, input_: Path, output: Path | None, device: str | None) ->
     bundle = open_model(run)
     if output is not None:
         check_output_path(output, [field.name for field in bundle.manifest.outputs])
-    features = [dataclasses.asdict(field) for field in bundle.manifest.features]
+    features = [dataclasses.asdict(field) for field in bundle.manifest.inference_features]
     columns = read_features(input_, features, (bundle.manifest.data or {}).get("source"))
     outputs = Predictor(bundle, device_for(bundle, device)).predict(columns.take(slice(None)))
     if output is None:

@@ -116,20 +116,24 @@ def _rows_for_schedule(loaded: LoadedSpec, tokenizers: Mapping[str, TokenizerFil
     training, data = loaded.spec.training, loaded.spec.data
     if training is None or data is None:
         return None
-    settings = vars(training.optimizer.optimizer).values()
+    settings = [value for each in training.objectives for value in vars(each.optimizer.optimizer).values()]
     if not any(isinstance(value, Schedule) for value in settings):
         return None
     if data.windows is not None:
         from .vocabularies import training_windows
 
         return training_windows(loaded.spec, loaded.base, tokenizers)
-    given = [item.name for item in loaded.spec.inputs if item.length_of is None]
+    given = [item.name for item in loaded.spec.inputs if item.length_of is None and item.drawn is None]
     names = [*given, *loaded.spec.columns_of_losses]
     found = [data.columns.get(name, name) for name in names]
     columns = [column for each in found for column in ([each] if isinstance(each, str) else each)]
     balance = None
     if data.balance is not None:
-        of_classes = [loss.target for loss in training.loss if type(loss.loss).classes is not Loss.classes]
+        of_classes = [
+            loss.target
+            for loss in training.loss
+            if isinstance(loss.target, str) and type(loss.loss).classes is not Loss.classes
+        ]
         by = data.balance.by or (of_classes or loaded.spec.targets)[0]
         stratify = data.split.stratify and data.columns.get(data.split.stratify, data.split.stratify)
         balance = {"method": data.balance.method, "column": data.columns.get(by, by), "stratify": stratify}

@@ -5,13 +5,14 @@ from __future__ import annotations
 from .network import build_forward
 from .spec.model import Spec
 from .training.graphs import build_init, freeze, require_trained
-from .training.objective import build_objective, declare_targets
+from .training.objective import build_objectives, declare_targets
+from .training.shares import share_out
 from .training.update import check_schedule
 from .variables import Variables
 
 
 def check_spec(spec: Spec) -> None:
-    """Build the network, its first weights and its objective once, and drop them.
+    """Build the network, its first weights and its objectives once, and drop them.
 
     Raises SpecError with every layer, initializer, loss or metric that does not fit what it is given.
     """
@@ -21,7 +22,8 @@ def check_spec(spec: Spec) -> None:
     build_init(spec, variables, forward.trail)
     if spec.training is not None:
         freeze(spec, spec.training, variables)
+        shares = share_out(spec, spec.training, variables)
         targets = declare_targets(spec, spec.training, forward)
-        objective = build_objective(spec, spec.training, forward, targets, regularized=[])
-        require_trained(spec, spec.training, variables, objective)
+        objectives = build_objectives(spec, spec.training, forward, targets, shares, variables)
+        require_trained(spec, spec.training, variables, objectives)
         check_schedule(spec, spec.training)

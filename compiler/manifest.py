@@ -16,8 +16,8 @@ from .state import State
 from .tokenizer_files import TokenizerFile, tokenizer_entries
 from .training.graphs import SEED, Graphs
 from .training.loss_sums import loss_finalize, loss_sum_names
+from .training.objective import Objective, Objectives, declare_targets
 from .training.objective import Target as TargetInput
-from .training.objective import declare_targets
 from .training.ort_training import API_GRAPHS, EVAL_MODEL, TRAINING_MODEL, ApiOptimizer, gradient_name
 from .variables import IN_FILES, Variables
 
@@ -194,7 +194,11 @@ def data_columns(spec: Spec) -> dict[str, list[dict[str, Any]]]:
 def _data_columns(spec: Spec, forward: Forward, targets: Mapping[str, TargetInput]) -> dict[str, list[dict[str, Any]]]:
     columns = spec.data.columns if spec.data else {}
     limits = {name: {"limit": limit} for name, limit in forward.limits.items()}
-    features = [_column_entry(value, columns) | limits.get(name, {}) for name, value in forward.features.items()]
+    drawn = {item.name: {"column": None, "drawn": item.drawn} for item in spec.inputs if item.drawn}
+    features = [
+        _column_entry(value, columns) | limits.get(name, {}) | drawn.get(name, {})
+        for name, value in forward.features.items()
+    ]
     classes = [{**_column_entry(item.value, columns), "classes": item.classes} for item in targets.values()]
     made = {item.name: _made_of_text(item) for item in spec.inputs}
     windows = spec.data.windows if spec.data else None
@@ -216,14 +220,17 @@ def _made_of_text(item: InputSpec) -> dict[str, Any]:
 
 
 def _metric_entries(training: TrainingSettings, built: Graphs) -> list[dict[str, Any]]:
-    assert built.objective is not None
-    sums, finalize = loss_sum_names(built.objective), loss_finalize(built.objective)
-    loss = {"name": "loss", "finalize": finalize, "sums": sums, "goal": "min"}
-    return [loss] + [
+    objectives = built.objectives
+    assert objectives is not None
+    losses: dict[str, Objective | Objectives] = {"loss": objectives, **objectives.named}
+    return [
+        {"name": name, "finalize": loss_finalize(loss), "sums": loss_sum_names(loss, name), "goal": "min"}
+        for name, loss in losses.items()
+    ] + [
         {
             "name": entry.name,
             "finalize": entry.metric.finalize,
-            "sums": [f"{entry.name}.{suffix}" for suffix in built.objective.metrics[entry.name]],
+            "sums": [f"{entry.name}.{suffix}" for suffix in objectives.metrics[entry.name]],
             "goal": entry.metric.goal,
         }
         for entry in training.metrics

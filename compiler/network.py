@@ -17,7 +17,7 @@ from .ir import DType, Shape, Value, graph_input, is_static, reachable, scope, s
 from .layers import Layer, Shared
 from .layers.base import LayerContext, Statistic
 from .mixup import Mixing, draw
-from .ops import op
+from .ops import constant, op
 from .ops.shape_values import shape_value
 from .ops.shapes import reshape
 from .ops.slicing import FAR, take
@@ -138,9 +138,10 @@ class _Context:
 
     def statistic(self, name: str, shape: tuple[int, ...], initializer: Initializer) -> Value:
         full = f"{self.entry.name}/{name}"
-        return self.variables.declare(
+        value = self.variables.declare(
             State(full, shape, "statistic", initializer, trainable=False, origin=self.entry.origin)
         )
+        return self.statistics.get(full, value)  # a shared layer goes on from its use before
 
     def update_statistic(self, name: str, value: Value) -> None:
         if self.training:
@@ -290,19 +291,24 @@ def build_forward(
     """Build the network of `spec`; it trains when a `random_counter` is given.
 
     `vocabularies` are the fitted words by layer. With `prepared` the outputs of host-only layers are features, instead
-    of the text they are made of. `carrying` says how recurrent layers get their states; by default each starts anew.
+    of the text they are made of, and inputs that are drawn are random numbers: new ones in each step, and without a
+    `random_counter` always the same. `carrying` says how recurrent layers get their states; by default each starts
+    anew.
 
     Raises SpecError with every layer that does not fit its inputs; layers fed by a broken one are passed over.
     """
     carrying = Carrying() if carrying is None else carrying
     features = {
-        item.name: graph_input(item.name, DType(item.dtype), _shape(item.shape, carrying)) for item in spec.inputs
+        item.name: graph_input(item.name, DType(item.dtype), _shape(item.shape, carrying))
+        for item in spec.inputs
+        if not (item.drawn and prepared)
     }
     _require_countable(spec.inputs)
-    forward = Forward(features, dict(features), outputs={})
+    drawn = _draw(spec.inputs, features, random_counter) if prepared else {}
+    forward = Forward(features, {**features, **drawn}, outputs={})
     builder = _Builder(spec, forward, variables, random_counter, vocabularies, prepared, carrying)
     for item in spec.inputs:
-        forward.trail.note(item.name, item.origin, (), features[item.name].type)
+        forward.trail.note(item.name, item.origin, (), forward.values[item.name].type)
     for item in spec.inputs:
         builder.preprocess(item)
     if spec.training is not None and spec.training.mixup is not None:
@@ -316,6 +322,22 @@ def build_forward(
         forward.features |= {name: forward.values[name] for name in forward.prepared}
     forward.outputs = {output.name: forward.values[output.from_] for output in spec.outputs}
     return forward
+
+
+def _draw(inputs: Sequence[InputSpec], features: Mapping[str, Value], random_counter: Value | None) -> dict[str, Value]:
+    """The inputs that are drawn, each from a stream of its own, one row for each of a batch of the data."""
+    counter = constant(0, DType.int64) if random_counter is None else random_counter
+    drawn = {}
+    for item in inputs:
+        if item.drawn is None:
+            continue
+        sized = next(value for value in features.values() if value.dtype is not DType.string)  # the checks saw to it
+        with scope(item.name, item.origin):
+            extent = op.Expand(constant(0.0), shape_value(_shape(item.shape), sized))
+            key = random.key(counter, stream(f"{item.name}:drawn"))
+            uniform = item.drawn == "uniform"
+            drawn[item.name] = random.uniform(key, extent, -1.0, 1.0) if uniform else random.normal(key, extent)
+    return drawn
 
 
 def note_limit(forward: Forward, name: str, limit: int | None) -> None:

@@ -76,7 +76,8 @@ class Field:
 
     `column` names the data's column, or several that become one vector; `labels` are what the values 0, 1 … stand for,
     which a run learns from its data. A feature that is looked up (words for an embedding) is a whole number from 0 to
-    `limit` - 1.
+    `limit` - 1. A feature that is `drawn` has no column: training graphs draw it from that distribution, `normal` or
+    `uniform` from -1 to 1, and `inference.onnx` takes it.
 
     `tokens`: the data are texts, and these their tokens. `length_of` and `next_of` name a feature with tokens: this one
     is how many each text has, or the same window of them one later.
@@ -89,6 +90,7 @@ class Field:
     classes: int | None = None
     labels: tuple[str, ...] | None = None
     limit: int | None = None
+    drawn: str | None = None
     tokens: TokenPlan | None = None
     length_of: str | None = None
     next_of: str | None = None
@@ -230,6 +232,17 @@ class Manifest:
     tokenizers: tuple[TokenizerEntry, ...] = ()
     training_api: TrainingApi | None = None
     files: tuple[SourceFile, ...] = ()
+
+    @property
+    def data_features(self) -> tuple[Field, ...]:
+        """The features that the data give."""
+        return tuple(field for field in self.features if field.drawn is None)
+
+    @property
+    def inference_features(self) -> tuple[Field, ...]:
+        """The features that `inference.onnx` takes: those that an output depends on."""
+        taken = {port.name for port in self.graphs["inference"].inputs}
+        return tuple(field for field in self.features if field.name in taken)
 
     @property
     def step(self) -> GraphEntry:

@@ -33,7 +33,7 @@ def bundle_partitions(bundle: Bundle, base: Path | None) -> Partitions:
         raise UserError(
             f"{bundle.folder}: the bundle names no data", "add a `data` section to the spec, or pass `partitions`"
         )
-    features = [dataclasses.asdict(field) for field in manifest.features]
+    features = [dataclasses.asdict(field) for field in manifest.data_features]
     targets = [dataclasses.asdict(field) for field in manifest.targets]
     loaded = load_partitions(manifest.data, features, targets, base or Path())
     return _prepared(bundle, in_tokens(bundle, loaded))
@@ -93,7 +93,7 @@ def given_partitions(bundle: Bundle, partitions: Partitions) -> Partitions:
         UserError: columns are missing, or hold what the graphs cannot take.
     """
     check_columns(bundle, partitions)
-    entries = [dataclasses.asdict(field) for field in (*bundle.manifest.features, *bundle.manifest.targets)]
+    entries = [dataclasses.asdict(field) for field in (*bundle.manifest.data_features, *bundle.manifest.targets)]
     # A caller names columns after the features and targets, not after the source's columns.
     fields = tuple(Field.from_manifest({**entry, "column": entry["name"]}) for entry in entries)
     parts = {
@@ -106,13 +106,13 @@ def given_partitions(bundle: Bundle, partitions: Partitions) -> Partitions:
 
 
 def check_columns(bundle: Bundle, partitions: Partitions) -> None:
-    """Partitions that a caller brings must have a column for every feature and target.
+    """Partitions that a caller brings must have a column for every feature that is not drawn, and every target.
 
     Raises:
         UserError: some are missing.
     """
     named = {"train": partitions.train, "validation": partitions.validation, "test": partitions.test}
-    wanted = [field.name for field in (*bundle.manifest.features, *bundle.manifest.targets)]
+    wanted = [field.name for field in (*bundle.manifest.data_features, *bundle.manifest.targets)]
     for part, columns in named.items():
         missing = [f"'{name}'" for name in wanted if columns is not None and name not in columns.names]
         if missing:

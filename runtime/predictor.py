@@ -67,17 +67,20 @@ class Predictor:
         return {name: np.concatenate([part[i] for part in parts]) for i, name in enumerate(self._outputs)}
 
     def _conform(self, features: Mapping[str, ArrayLike]) -> dict[str, Array]:
+        """The features that the model takes; those that only its losses read are passed over."""
         features = self._with_tokens(features)
-        known = [field.name for field in self._bundle.manifest.features]
+        manifest = self._bundle.manifest
+        known = [field.name for field in manifest.inference_features]
         listed = ", ".join(f"'{name}'" for name in known)
-        unknown = [f"'{name}'" for name in features if name not in known]
+        every = {field.name for field in manifest.features}
+        unknown = [f"'{name}'" for name in features if name not in every]
         if unknown:
             raise UserError(f"unknown feature {', '.join(unknown)}", f"the model takes {listed}")
         missing = [f"'{name}'" for name in known if name not in features]
         if missing:
             raise UserError(f"the feature {', '.join(missing)} is missing", f"the model takes {listed}")
         columns = {}
-        for field in self._bundle.manifest.features:
+        for field in manifest.inference_features:
             array = host_array(features[field.name])
             if array.ndim == 0:
                 raise UserError(f"feature '{field.name}': must have one row per example, received a single value")

@@ -48,6 +48,16 @@ EXAMPLES: Final[Mapping[str, str]] = {
         "training:\n  loss: {categorical_cross_entropy: {target: label}}\n  optimizer: {adam: {learning_rate: 1e-3}}\n"
         "  epochs: 30\n  batch_size: 64\n  metrics: [accuracy]\n  restore_best: true"
     ),
+    "training.objectives": (
+        "inputs:\n  image: [28, 28]\n  latent: {shape: [16], drawn: normal}\nnetwork:\n"
+        "  - sequence: {name: generator, from: latent, layers: [{dense: 784}, sigmoid, {reshape: [28, 28]}]}\n"
+        "  - sequence: {name: discriminator, from: image, layers: [flatten, {dense: 64}, relu, {dense: 1}]}\n"
+        "  - shared: {layer: discriminator, from: generator, name: judged}\noutputs: {images: generator}\n"
+        "training:\n  objectives:\n    discriminator:\n      trains: discriminator/*\n      loss:\n"
+        "        - binary_cross_entropy: {from: discriminator, target: 1}\n"
+        "        - binary_cross_entropy: {from: judged, target: 0}\n    generator:\n      trains: generator/*\n"
+        "      loss: {binary_cross_entropy: {from: judged, target: 1}}\n      optimizer: {adam: {beta1: 0.5}}"
+    ),
     "training.regularization": "training:\n  loss: squared_error\n  regularization: {l2: 1e-4}",
     "training.mixup": "training:\n  loss: squared_error\n  mixup: {alpha: 0.2}",
     "training.loss_scaling": (

@@ -6,7 +6,7 @@ the schema already rejected is skipped.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -80,8 +80,22 @@ def read_entries(value: Any, path: Path, connections: Sequence[str]) -> list[Ent
     return [read_entry(value, path, connections)]
 
 
+def loss_entries(training: Mapping[str, Any]) -> list[Entry]:
+    """Every loss of a `training` section: those under `loss`, then those of each objective."""
+    entries = read_entries(training["loss"], ("training", "loss"), LOSS_CONNECTIONS) if "loss" in training else []
+    objectives = training.get("objectives")
+    for name, objective in objectives.items() if isinstance(objectives, dict) else ():
+        if isinstance(objective, dict) and "loss" in objective:
+            path: Path = ("training", "objectives", name, "loss")
+            entries += read_entries(objective["loss"], path, LOSS_CONNECTIONS)
+    return [entry for entry in entries if entry is not None]
+
+
 def target_of(loss: Entry, losses: Registry[Any]) -> str | None:
-    """The target a loss compares with: the given one, or the default of its kind. None when neither is legible."""
+    """The name of what a loss compares with: the given one, or the default of its kind.
+
+    None when it compares with a number (`constant_of`), and when neither is legible.
+    """
     if "target" in loss.connections:
         given = loss.connections["target"]
         return given if isinstance(given, str) else None
@@ -91,6 +105,12 @@ def target_of(loss: Entry, losses: Registry[Any]) -> str | None:
 def columns_of(loss: Entry) -> dict[str, str]:
     """Field -> column, for those of `LOSS_COLUMNS` that are given legibly."""
     return {field: name for field in LOSS_COLUMNS if isinstance(name := loss.connections.get(field), str)}
+
+
+def constant_of(loss: Entry) -> float | None:
+    """The number that a loss compares with, if it is given one."""
+    given = loss.connections.get("target")
+    return float(given) if isinstance(given, (int, float)) and not isinstance(given, bool) else None
 
 
 class Nameable(Protocol):

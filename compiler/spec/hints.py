@@ -38,9 +38,14 @@ def value_hint(value: Any, schema: Mapping[str, Any], path: Path) -> str | None:
         return f"write [{shown}]"
     if types == ["object", "null"] and isinstance(path[-1], str) and "x-shorthand" not in schema:
         return f"write {path[-1]} alone, or name the field that is meant"
-    if types == ["object"] and isinstance(path[-1], str) and (required := schema.get("required")):
+    if types == ["object"] and isinstance(path[-1], str) and (required := required_keys(schema)):
         return f"write {path[-1]}: {{{', '.join(f'{key}: …' for key in required)}}}"
     return "put it in quotes" if types == ["string"] and schema.keys().isdisjoint(["pattern", "x-expected"]) else None
+
+
+def required_keys(schema: Mapping[str, Any]) -> list[str]:
+    """The keys that a mapping needs: always, or where it has none that stands in their place."""
+    return [*schema.get("required", ()), *schema.get("then", {}).get("required", ())]
 
 
 def _list_hint(value: list[Any], schema: Mapping[str, Any]) -> str | None:

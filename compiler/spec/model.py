@@ -19,9 +19,10 @@ from ..layers.recurrence_settings import RecurrenceSettings
 from .checks import SchemaCheck
 from .entries import (
     LAYER_CONNECTIONS,
-    LOSS_CONNECTIONS,
     METRIC_CONNECTIONS,
     Entry,
+    constant_of,
+    loss_entries,
     read_entries,
     read_entry,
     target_of,
@@ -43,6 +44,7 @@ from .settings import (
     LayerEntry,
     LossEntry,
     MetricEntry,
+    ObjectiveEntry,
     OptimizerEntry,
     TokenizerSettings,
     TokensSettings,
@@ -67,6 +69,8 @@ class InputSpec:
     """Applied to what is given; everything else that reads `name` reads what the last of them makes."""
     tokens: TokensSettings | None = None
     length_of: str | None = None
+    drawn: str | None = None
+    """The distribution that training draws it from, `normal` or `uniform`; None for a value of the data."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +120,8 @@ class Spec:
         """What the losses compare with, each once, without those that are inputs."""
         inputs = {i.name for i in self.inputs}
         losses = self.training.loss if self.training else ()
-        return tuple(dict.fromkeys(loss.target for loss in losses if loss.target not in inputs))
+        named = (loss.target for loss in losses if isinstance(loss.target, str))
+        return tuple(dict.fromkeys(target for target in named if target not in inputs))
 
     @property
     def columns_of_losses(self) -> tuple[str, ...]:
@@ -279,7 +284,8 @@ class _Builder:
         settings = InputSettings.from_yaml(own)
         layers = self._layers(self._expansion.preprocess.get(name, ()), (*path, "preprocess"))
         origin = self._origin(path)
-        return InputSpec(name, settings.shape, settings.dtype, origin, layers, settings.tokens, settings.length_of)
+        made_of = (settings.tokens, settings.length_of, settings.drawn)
+        return InputSpec(name, settings.shape, settings.dtype, origin, layers, *made_of)
 
     def _kind(self, registry: Registry[Any], entry: Entry) -> Any:
         """The object an entry means; None, and a diagnostic, when its class refuses the combination of fields."""
@@ -342,21 +348,47 @@ class _Builder:
             return None
         last = self._expansion.last
         values = {**self._expansion.values, **{output.name: output.from_ for output in outputs}}
-        losses = tuple(self._loss(entry, last, values) for entry in self._entries("loss", LOSS_CONNECTIONS))
-        metrics = tuple(self._metric(entry, losses, values) for entry in self._entries("metrics", METRIC_CONNECTIONS))
-        optimizer = read_entry(written.get("optimizer", DEFAULT_OPTIMIZER), ("training", "optimizer"), ())
-        assert optimizer is not None  # the schema admits nothing else
-        built = OptimizerEntry(
-            self._kind(self._families.optimizers, optimizer), self._origin(optimizer.path), optimizer.path
+        losses = tuple(self._loss(entry, last, values) for entry in loss_entries(written))
+        optimizer = self._optimizer(written.get("optimizer", DEFAULT_OPTIMIZER), ("training", "optimizer"))
+        objectives = tuple(
+            self._objective(name, objective, losses, optimizer)
+            for name, objective in written.get("objectives", {}).items()
         )
-        settings = TrainingSettings.from_yaml({**written, "loss": losses, "optimizer": built, "metrics": metrics})
+        if not objectives:
+            path: Path = ("training", "loss")
+            objectives = (ObjectiveEntry(None, ("*",), losses, optimizer, self._origin(path), path),)
+        metrics = tuple(self._metric(entry, losses, values) for entry in self._entries("metrics", METRIC_CONNECTIONS))
+        built = {"loss": losses, "objectives": objectives, "optimizer": optimizer, "metrics": metrics}
+        settings = TrainingSettings.from_yaml({**written, **built})
         return dataclasses.replace(settings, origin=self._origin(("training",)))
 
+    def _optimizer(self, written: Any, path: Path) -> OptimizerEntry:
+        entry = read_entry(written, path, ())
+        assert entry is not None  # the schema admits nothing else
+        return OptimizerEntry(self._kind(self._families.optimizers, entry), self._origin(entry.path), entry.path)
+
+    def _objective(
+        self, name: str, written: Mapping[str, Any], losses: Sequence[LossEntry], default: OptimizerEntry
+    ) -> ObjectiveEntry:
+        path: Path = ("training", "objectives", name)
+        trains = written["trains"]
+        return ObjectiveEntry(
+            name=name,
+            trains=(trains,) if isinstance(trains, str) else tuple(trains),
+            loss=tuple(loss for loss in losses if loss.path[: len(path)] == path),
+            optimizer=self._optimizer(written["optimizer"], (*path, "optimizer"))
+            if "optimizer" in written
+            else default,
+            origin=self._origin(path),
+            path=path,
+        )
+
     def _loss(self, entry: Entry, last: str, values: Mapping[str, str]) -> LossEntry:
+        constant = constant_of(entry)
         return LossEntry(
             loss=self._kind(self._families.losses, entry),
             from_=_value(entry.connections.get("from", last), values),
-            target=str(target_of(entry, self._families.losses)),
+            target=str(target_of(entry, self._families.losses)) if constant is None else constant,
             weight=float(entry.connections.get("weight", 1.0)),
             origin=self._origin(entry.path),
             path=entry.path,
@@ -370,7 +402,8 @@ class _Builder:
         )
 
     def _metric(self, entry: Entry, losses: tuple[LossEntry, ...], values: Mapping[str, str]) -> MetricEntry:
-        target = entry.connections.get("target", losses[0].target)
+        named = (loss.target for loss in losses if isinstance(loss.target, str))
+        target = entry.connections.get("target") or next(named)  # the checks have found one
         judged = next(loss.from_ for loss in losses if loss.target == target)
         metric = self._kind(self._families.metrics, entry)
         return MetricEntry(

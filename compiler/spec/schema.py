@@ -23,6 +23,7 @@ from .settings import (
     REFERENCES,
     DataSettings,
     InputSettings,
+    ObjectiveSettings,
     TokenizerSettings,
     TrainingSettings,
 )
@@ -96,8 +97,7 @@ def schema_without_blocks(
     for registry in families:
         definitions.reference(registry)
     _add_composites(definitions, common[families.layers.family])
-    training = described_schema(TrainingSettings, definitions)
-    training["properties"]["optimizer"].pop("default")  # described in words; None is not what one would write
+    training = _training_schema(definitions)
     data = described_schema(DataSettings, definitions)
     if data_schema is not None:
         source = dict(data_schema)
@@ -168,6 +168,25 @@ def schema_without_blocks(
     }
 
 
+def _training_schema(definitions: Definitions) -> dict[str, Any]:
+    """The section `training`, which has a `loss` or `objectives`."""
+    training = described_schema(TrainingSettings, definitions)
+    objective = described_schema(ObjectiveSettings, definitions)
+    for key in ("loss", "objectives", "optimizer"):
+        training["properties"][key].pop("default")  # described in words; None is not what one would write
+    objective["properties"]["optimizer"].pop("default")
+    training["properties"]["objectives"]["additionalProperties"] = objective
+    return {
+        **training,
+        "type": ["object"],
+        "if": {"not": {"required": ["objectives"]}},
+        "then": {
+            "required": ["loss"],
+            "properties": {"loss": {"description": training["properties"]["loss"]["description"]}},
+        },
+    }
+
+
 def _add_composites(definitions: Definitions, common: Mapping[str, dict[str, Any]]) -> None:
     """Composites are written where layers are."""
     kinds = definitions.schemas["layer"]["properties"]
@@ -216,7 +235,10 @@ def _common_fields(families: Families) -> dict[str, dict[str, dict[str, Any]]]:
     }
     target = {
         **NAME,
-        "description": "What it compares with: a column of the data, or an input (default: that of its kind).",
+        "type": ["string", "number"],
+        "description": "What it compares with: a column of the data, an input, or a number that is the target of every "
+        "example (default: that of its kind).",
+        "x-expected": "a name or a number",
     }
     weight = {"type": "number", "exclusiveMinimum": 0, "default": 1, "description": "Its share in the total loss."}
     class_weights = {

@@ -9,11 +9,12 @@ from typing import Any
 from ..errors import BuildError, Diagnostic, Origin
 from .entries import (
     LOSS_COLUMNS,
-    LOSS_CONNECTIONS,
     METRIC_CONNECTIONS,
     Entry,
     Reference,
     columns_of,
+    constant_of,
+    loss_entries,
     read_entries,
     target_of,
 )
@@ -27,6 +28,7 @@ from .text_semantics import text_mistakes
 from .wording import a, received
 
 _NAME = re.compile(NAME_PATTERN)
+_METRICS: Path = ("training", "metrics")
 
 
 def check_semantics(expansion: Expansion, families: Families, broken: Sequence[Path]) -> list[Diagnostic]:
@@ -42,8 +44,11 @@ class _Checker:
         self._broken = broken
         self._found: list[Diagnostic] = []
         self._inputs, self._training, self._data = (self._section(key) for key in ("inputs", "training", "data"))
-        self._losses = self._kinds("loss", LOSS_CONNECTIONS)
-        self._metrics = self._kinds("metrics", METRIC_CONNECTIONS)
+        self._losses = loss_entries(self._training)
+        written = self._training.get("metrics", [])
+        self._metrics = [entry for entry in read_entries(written, _METRICS, METRIC_CONNECTIONS) if entry is not None]
+        objectives = self._training.get("objectives")
+        self._objectives: dict[str, Any] = objectives if isinstance(objectives, dict) else {}
         targets = [target_of(loss, families.losses) for loss in self._losses]
         self._targets = list(dict.fromkeys(target for target in targets if target is not None))
         self._columns = list(dict.fromkeys(name for loss in self._losses for name in columns_of(loss).values()))
@@ -56,17 +61,13 @@ class _Checker:
     def run(self) -> list[Diagnostic]:
         self._check_names()
         self._check_inputs()
+        self._check_drawn()
+        self._check_objectives()
         self._check_training()
         self._check_data()
         for mistake in text_mistakes(self._expansion.root.plain(), self._targets):
             self._add(mistake.path, mistake.message, mistake.hint, of_key=mistake.of_key)
         return self._found
-
-    def _kinds(self, key: str, connections: tuple[str, ...]) -> list[Entry]:
-        if key not in self._training:
-            return []
-        entries = read_entries(self._training[key], ("training", key), connections)
-        return [entry for entry in entries if entry is not None]
 
     def _is_sound(self, entry: Entry | None) -> bool:
         """Whether the schema found nothing wrong in an entry."""
@@ -159,7 +160,46 @@ class _Checker:
                 if size == "batch":
                     self._add((*path, axis), "the batch axis is implicit", "leave 'batch' out of the shape")
 
+    def _check_drawn(self) -> None:
+        """Inputs that training draws, and what is left to say how large a batch is."""
+        sized = False
+        for name, value in self._inputs.items():
+            fields = value if isinstance(value, dict) else {"shape": value}
+            path: Path = ("inputs", name)
+            if fields.get("drawn") is None:
+                sized = sized or fields.get("dtype") != "string"
+                continue
+            if fields.get("dtype", "float32") != "float32":
+                message = f"what is drawn has the dtype float32, received {received(fields['dtype'])}"
+                self._add((*path, "dtype"), message, "leave it out, and `cast` in the network")
+            if "preprocess" in fields:
+                message = "what is drawn is not preprocessed"
+                self._add((*path, "preprocess"), message, "put the layers into the network", of_key=True)
+            shape = fields.get("shape")
+            for axis, size in enumerate(shape if isinstance(shape, list) else []):
+                if isinstance(size, str) and size != "batch":
+                    message = f"what is drawn needs axes of fixed size, received '{size}'"
+                    self._add((*path, "shape", axis), message, "write a number")
+        if self._drawn and self._training and not sized:
+            message = "nothing says how large a batch is: every input with numbers is drawn"
+            self._add(("inputs",), message, "add an input that the data give", of_key=True)
+
+    @property
+    def _drawn(self) -> list[str]:
+        return [name for name, value in self._inputs.items() if isinstance(value, dict) and value.get("drawn")]
+
     # --- training and data -----------------------------------------------------------------------------------------
+
+    def _check_objectives(self) -> None:
+        if not self._objectives:
+            return
+        if "loss" in self._training:
+            message = "'loss' and 'objectives' say the same, so only one can be given"
+            self._add(("training", "loss"), message, "give the loss to one of the objectives", of_key=True)
+        own = [name for name, each in self._objectives.items() if isinstance(each, dict) and "optimizer" in each]
+        if "optimizer" in self._training and len(own) == len(self._objectives):
+            message = "no objective uses this optimizer, each has one of its own"
+            self._add(("training", "optimizer"), message, "leave it out", of_key=True)
 
     def _check_training(self) -> None:
         for judge in [*self._losses, *self._metrics]:
@@ -170,7 +210,8 @@ class _Checker:
             self._check_metric_target(metric)
         early = self._training.get("early_stopping")
         monitor = early.get("monitor", "loss") if isinstance(early, dict) else "loss"
-        reported = ["loss", *(self._metric_name(metric) for metric in self._metrics)]
+        of_objectives = [f"{name}.loss" for name in self._objectives]
+        reported = ["loss", *of_objectives, *(self._metric_name(metric) for metric in self._metrics)]
         if isinstance(monitor, str) and monitor not in reported:
             path: Path = ("training", "early_stopping", "monitor")
             close = closest(monitor, reported)
@@ -188,9 +229,12 @@ class _Checker:
             return
         given = self._training["mixup"]
         named = given.get("inputs") if isinstance(given, dict) else None
-        names = named if isinstance(named, list) else list(self._inputs)
+        names = named if isinstance(named, list) else [name for name in self._inputs if name not in self._drawn]
         for index, name in enumerate(names):
-            if name not in self._inputs:
+            if name in self._drawn:
+                message = f"the input '{name}' is drawn for each example, so there is nothing to mix"
+                self._add(("training", "mixup", "inputs", index), message, "leave it out")
+            elif name not in self._inputs:
                 hint = did_you_mean(str(name), list(self._inputs), "inputs")
                 self._add(("training", "mixup", "inputs", index), f"there is no input named {received(name)}", hint)
         for loss in self._losses:
@@ -220,6 +264,9 @@ class _Checker:
             if given not in self._targets:
                 hint = did_you_mean(given, self._targets, "targets")
                 self._add((*metric.path, "target"), f"no loss uses the target '{given}'", hint)
+        elif given is None and all(constant_of(loss) is not None for loss in self._losses):
+            message = "no loss compares with a column of the data, so there is nothing to judge by"
+            self._add(metric.path, message, "remove the metric: the loss of each objective is reported as it is")
         elif given is None and len(self._targets) > 1:
             hint = f"add 'target: {' or '.join(self._targets)}'"
             self._add(metric.path, "the losses use several targets, so the metric must say which it judges by", hint)
@@ -234,7 +281,10 @@ class _Checker:
         columns = self._data.get("columns")
         wanted = [*self._inputs, *(t for t in self._targets if t not in self._inputs), *self._columns]
         for name in columns if isinstance(columns, dict) else ():
-            if name not in wanted:
+            if name in self._drawn:
+                message = f"'{name}' is drawn, so no column of the data is read for it"
+                self._add(("data", "columns", name), message, "leave it out", of_key=True)
+            elif name not in wanted:
                 hint = did_you_mean(name, wanted, "inputs and targets")
                 self._add(("data", "columns", name), f"there is no input or target named '{name}'", hint, of_key=True)
         balance = self._data.get("balance")

@@ -96,11 +96,12 @@ class OptimizerEntry:
 
 @dataclass(frozen=True)
 class LossEntry:
-    """A loss, the value it judges, the target it compares with (which may be an input), and its share in the total."""
+    """A loss, the value it judges, the target it compares with (which may be an input, or a number that stands for
+    every target), and its share in the total."""
 
     loss: Loss
     from_: str
-    target: str
+    target: str | float
     weight: float
     origin: Origin
     path: Path
@@ -114,6 +115,21 @@ class LossEntry:
     """The value (batch) that says how many steps count."""
     label_lengths: str | None = None
     """The column that says how many labels each example has."""
+
+
+@dataclass(frozen=True)
+class ObjectiveEntry:
+    """Losses whose sum one optimizer makes small by the parameters that fit `trains` alone.
+
+    name: None for what `training.loss` says, the only objective there is, which trains every parameter.
+    """
+
+    name: str | None
+    trains: tuple[str, ...]
+    loss: tuple[LossEntry, ...]
+    optimizer: OptimizerEntry
+    origin: Origin
+    path: Path
 
 
 @dataclass(frozen=True)
@@ -193,6 +209,11 @@ class InputSettings(Described):
     length_of: str | None = spec_field(
         "The input with `tokens` whose number of tokens this is. Needs dtype int64 and shape [].", default=None
     )
+    drawn: Literal["normal", "uniform"] | None = spec_field(
+        "Random numbers in place of data, float32: training draws new ones in each step, from the standard normal "
+        "distribution or between -1 and 1. `inference.onnx` takes them as an input.",
+        default=None,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -244,11 +265,40 @@ class LossScaling(Described):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ObjectiveSettings(Described):
+    """Losses of their own, for some of the parameters."""
+
+    trains: tuple[str, ...] = spec_field(
+        "The parameters that these losses change, with `*` for any text, such as `generator/*`; one or a list.",
+        schema={
+            "type": ["string", "array"],
+            "items": {"type": "string"},
+            "minItems": 1,
+            "x-expected": "names of parameters, such as 'generator/*', or a list of them",
+        },
+    )
+    loss: tuple[LossEntry, ...] = spec_field("What they make small, as `training.loss`.", schema=one_or_list_of("loss"))
+    optimizer: OptimizerEntry = spec_field(
+        "How the gradients of these losses change the weights (default: that of `training`).",
+        default=None,
+        schema={"$ref": "#/$defs/optimizer"},
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainingSettings(Described):
     """How the network learns. Without this section a spec can only predict."""
 
     loss: tuple[LossEntry, ...] = spec_field(
-        "What training makes small: a loss, or a list of losses that are added.", schema=one_or_list_of("loss")
+        "What training makes small: a loss, or a list of losses that are added. Required without `objectives`.",
+        default=(),
+        schema=one_or_list_of("loss"),
+    )
+    objectives: tuple[ObjectiveEntry, ...] = spec_field(
+        "In place of `loss`, several objectives by name, each with the parameters that it trains: networks that work "
+        "against each other. A step updates all of them at once.",
+        default=(),
+        schema={"type": "object", "minProperties": 1, "propertyNames": {"pattern": NAME_PATTERN}},
     )
     optimizer: OptimizerEntry = spec_field(
         f"How the gradient changes the weights (default: {DEFAULT_OPTIMIZER}).",

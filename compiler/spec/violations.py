@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from jsonschema.exceptions import ValidationError
 
 from ..errors import Diagnostic
-from .hints import text_hint, value_hint
+from .hints import required_keys, text_hint, value_hint
 from .positions import Path, Positions
 from .scalars import as_float32
 from .settings import NAME_PATTERN
@@ -158,8 +158,8 @@ class Translator:
 
     def _wrong_value(self, violation: Violation) -> Iterator[Diagnostic]:
         schema, path, value = violation.schema, violation.path, violation.value
-        if value is None and schema.get("required") and path:
-            yield from (self._missing(path, key, schema) for key in schema["required"])
+        if value is None and path and (required := required_keys(schema)):
+            yield from (self._missing(path, key, schema) for key in required)
             return
         message = f"must be {expected(schema)}, received {received(value)}"
         yield self._at(path, message, value_hint(value, schema, path))

@@ -27,7 +27,7 @@ from ..trail import Trail
 from ..variables import IN_FILES, Variables
 from .fitting import FittingStep, build_fitting
 from .loss_sums import loss_sums
-from .objective import Objective, Target, build_objective, declare_targets
+from .objective import Objectives, Target, build_objectives, declare_targets
 from .ort_training import (
     API_GRAPHS,
     EVAL_MODEL,
@@ -39,8 +39,10 @@ from .ort_training import (
     declare_moments,
     gradient_name,
     refuse_carried,
+    refuse_drawn,
 )
 from .scaling import Scaling, all_finite, declare_scaling, hold, next_scaling, unscaled
+from .shares import Share, share_out
 from .update import RANDOM_COUNTER, build_update, declare_counters, declare_slots
 
 SEED = "seed"
@@ -56,7 +58,7 @@ class Graphs:
     forward: Forward
     variables: Variables
     targets: dict[str, Target] = field(default_factory=dict)
-    objective: Objective | None = None
+    objectives: Objectives | None = None
     """Of the evaluation graph."""
     fitting: list[FittingStep] = field(default_factory=list)
     api_optimizer: ApiOptimizer | None = None
@@ -103,10 +105,10 @@ def build_graphs(
         if variables.declared:
             built["init"] = build_init(spec, variables, forward.trail)
         targets: dict[str, Target] = {}
-        objective = None
+        objectives = None
     else:
         targets = declare_targets(spec, spec.training, forward)
-        built, objective, api_optimizer = _training_graphs(
+        built, objectives, api_optimizer = _training_graphs(
             spec, spec.training, horizon, variables, vocabularies, targets, training_api=training_api
         )
         built = {"inference": inference, **built}
@@ -116,7 +118,7 @@ def build_graphs(
         texts = [value for value in forward.features.values() if value.dtype is DType.string]
         built["prepare"] = Graph("prepare", tuple(texts), forward.prepared)
     return Graphs(
-        _optimized(spec, built, passes), forward, variables, targets, objective, fitting, api_optimizer, carried
+        _optimized(spec, built, passes), forward, variables, targets, objectives, fitting, api_optimizer, carried
     )
 
 
@@ -142,18 +144,29 @@ def _add_step_form(
     carrying = Carrying(stepping=True, single=single)
     forward = build_forward(spec, variables, vocabularies=vocabularies, carrying=carrying)
     weights = variables.of_kind(*IN_FILES)
-    inputs = (*forward.features.values(), *carrying.given.values(), *(variables.values[name] for name in weights))
+    inputs = (*_read_features(forward), *carrying.given.values(), *(variables.values[name] for name in weights))
     outputs = {**forward.outputs, **_next(carrying.following)}
     graphs["inference_step"] = Graph("inference_step", inputs, outputs)
     return carrying.given
 
 
 def _inference(forward: Forward, variables: Variables) -> Graph:
-    """Features -> outputs, over the state that they depend on: heads that losses alone read are left out."""
-    read = {value for node in reachable(forward.outputs.values()) for value in node.given_inputs}
-    read.update(forward.outputs.values())
+    """Features -> outputs, over what they depend on: heads and features that losses alone read are left out."""
+    read = _read(forward)
     state = (value for value in variables.values.values() if value in read)
-    return Graph("inference", (*forward.features.values(), *state), forward.outputs)
+    return Graph("inference", (*_read_features(forward), *state), forward.outputs)
+
+
+def _read_features(forward: Forward) -> list[Value]:
+    """The features that the outputs depend on; all of them where they depend on none, which gives a host a batch."""
+    read = _read(forward)
+    return [value for value in forward.features.values() if value in read] or list(forward.features.values())
+
+
+def _read(forward: Forward) -> set[Value]:
+    """The values that the outputs are made of, themselves among them."""
+    read = {value for node in reachable(forward.outputs.values()) for value in node.given_inputs}
+    return read.union(forward.outputs.values())
 
 
 def _training_graphs(
@@ -165,15 +178,14 @@ def _training_graphs(
     targets: Mapping[str, Target],
     *,
     training_api: bool,
-) -> tuple[dict[str, Graph], Objective, ApiOptimizer | None]:
-    """The graphs that train, the objective of the evaluation graph, and the optimizer of the training API's graphs."""
+) -> tuple[dict[str, Graph], Objectives, ApiOptimizer | None]:
+    """The graphs that train, the objectives of the evaluation graph, and the optimizer of the training API's graphs."""
     forward = build_forward(spec, variables, vocabularies=vocabularies, prepared=True)
     freeze(spec, training, variables)
     network = dict(variables.values)  # parameters and statistics: what the network itself reads
-    trained = [state for state in variables.of_kind("parameter").values() if state.trainable]
-    regularized = [variables.values[state.name] for state in trained if state.regularized]
+    shares = share_out(spec, training, variables)
 
-    evaluated = build_objective(spec, training, forward, targets, regularized)
+    evaluated = build_objectives(spec, training, forward, targets, shares, variables)
     require_trained(spec, training, variables, evaluated)
     counters = declare_counters(variables)
     scaling = declare_scaling(training.scaling, variables)
@@ -189,23 +201,24 @@ def _training_graphs(
     learning.statistics.update(carrying.following)
     learning = _reordered(learning)
     learning = _in_precision(training, learning, variables, counters.random_counter)
-    objective = build_objective(spec, training, learning, targets, regularized)
-    parameters = {state.name: variables.values[state.name] for state in trained}
-    by_parameter = _gradients(objective.descended, parameters, scaling, training.precision)
+    objectives = build_objectives(spec, training, learning, targets, shares, variables)
+    by_parameter = _gradients(objectives, variables, scaling, training.precision)
     if training_api:
         refuse_carried(variables)
         built, optimizer = _api_graphs(
-            spec, training, horizon, variables, targets, network, forward, evaluated, learning, objective, by_parameter
+            spec, training, horizon, variables, targets, network, forward, evaluated, learning, objectives, by_parameter
         )
         return built, evaluated, optimizer
     if scaling is not None:
-        by_parameter = unscaled(by_parameter, objective.loss, scaling)
-    declare_slots(training, [variables.declared[name] for name in by_parameter], variables)
+        by_parameter = unscaled(by_parameter, objectives.loss, scaling)
+    for share in shares:
+        moved = [variables.declared[name] for name in share.parameters if name in by_parameter]
+        declare_slots(share.objective.optimizer.optimizer, moved, variables)
     given = {name: graph_input(f"{name}.gradient", value.dtype, value.shape) for name, value in by_parameter.items()}
 
     statistics = learning.statistics
-    updated = build_update(spec, training, by_parameter, variables, counters, horizon)
-    applied = build_update(spec, training, given, variables, counters, horizon)
+    updated = build_update(spec, training, by_parameter, shares, variables, counters, horizon)
+    applied = build_update(spec, training, given, shares, variables, counters, horizon)
     if scaling is not None:
         finite = all_finite(by_parameter)
         statistics = hold(statistics, variables, finite)
@@ -223,14 +236,14 @@ def _training_graphs(
         "step": Graph(
             "step",
             (*learning_batch, *variables.values.values()),
-            {"loss": objective.loss, **_batch_metrics(training, objective), **_next(following)},
+            {**_batch_losses(objectives), **_batch_metrics(training, objectives), **_next(following)},
         ),
         "evaluate": Graph("evaluate", (*evaluated_batch, *network.values()), _sums(evaluated, forward)),
         "gradients": Graph(
             "gradients",
             (*learning_batch, *network.values(), *carrying.given.values(), *counter_inputs),
             {
-                "loss": objective.loss,
+                **_batch_losses(objectives),
                 **{f"{name}.gradient": value for name, value in by_parameter.items()},
                 **_next(statistics),
             },
@@ -252,9 +265,9 @@ def _api_graphs(
     targets: Mapping[str, Target],
     network: Mapping[str, Value],
     forward: Forward,
-    evaluated: Objective,
+    evaluated: Objectives,
     learning: Forward,
-    objective: Objective,
+    objectives: Objectives,
     by_parameter: Mapping[str, Value],
 ) -> tuple[dict[str, Graph], ApiOptimizer]:
     """The graphs of ONNX Runtime's training API, those that netwright's runtime uses beside them, and the optimizer.
@@ -262,12 +275,13 @@ def _api_graphs(
     The API wants the same parameters in the training and in the evaluation model, read or not.
     """
     check_optimizer(spec, training, by_parameter)
+    refuse_drawn(spec)
     optimizer = training.optimizer.optimizer
     moments = declare_moments(optimizer, [variables.declared[name] for name in by_parameter], variables)
     target_inputs = [target.value for target in targets.values()]
     learned = {
-        "loss": objective.loss,
-        **_batch_metrics(training, objective),
+        **_batch_losses(objectives),
+        **_batch_metrics(training, objectives),
         **_next(learning.statistics),
         **{gradient_name(name): value for name, value in decayed(optimizer, by_parameter, variables.values).items()},
     }
@@ -338,22 +352,29 @@ def freeze(spec: Spec, training: TrainingSettings, variables: Variables) -> None
         raise SpecError(problems)
 
 
-def require_trained(spec: Spec, training: TrainingSettings, variables: Variables, objective: Objective) -> None:
-    """Raises SpecError where training would change nothing: the losses depend on no parameter that is trained."""
+def require_trained(spec: Spec, training: TrainingSettings, variables: Variables, objectives: Objectives) -> None:
+    """Raises SpecError where an objective would change nothing: its losses depend on no parameter that it trains."""
+    for objective in objectives.each:
+        trained = [variables.values[name] for name in objective.share.parameters]
+        read = {value for node in reachable([term.value for term in objective.terms]) for value in node.given_inputs}
+        if not any(value in read for value in trained):
+            raise SpecError([_without_effect(spec, training, variables, objective.share)])
+
+
+def _without_effect(spec: Spec, training: TrainingSettings, variables: Variables, share: Share) -> Diagnostic:
     parameters = variables.of_kind("parameter")
-    trained = [variables.values[name] for name, state in parameters.items() if state.trainable]
-    read = {value for node in reachable([term.value for term in objective.terms]) for value in node.given_inputs}
-    if any(value in read for value in trained):
-        return
+    if share.objective.name is not None:
+        reason = f"the loss of '{share.objective.name}' depends on no parameter that it trains"
+        return Diagnostic(share.objective.origin, reason, "judge a value that such a layer makes")
     origin = training.origin
-    if trained:
+    if share.parameters:
         reason, hint = "the loss depends on no parameter that is trained", "judge a value that such a layer makes"
     elif parameters:
         origin = spec.origin_of(("training", "frozen"))
         reason, hint = "every parameter is frozen", f"the parameters are {', '.join(islice(parameters, 12))}"
     else:
         reason, hint = "the network has no parameters", "add a layer that learns, or remove the section"
-    raise SpecError([Diagnostic(origin, f"there is nothing to train: {reason}", hint)])
+    return Diagnostic(origin, f"there is nothing to train: {reason}", hint)
 
 
 def _optimized(spec: Spec, graphs: Mapping[str, Graph], passes: Sequence[Pass]) -> dict[str, Graph]:
@@ -371,32 +392,45 @@ def _optimized(spec: Spec, graphs: Mapping[str, Graph], passes: Sequence[Pass]) 
 
 
 def _gradients(
-    loss: Value, parameters: Mapping[str, Value], scaling: Scaling | None, precision: str
+    objectives: Objectives, variables: Variables, scaling: Scaling | None, precision: str
 ) -> dict[str, Value]:
-    """The gradient, times the loss scale, of every parameter that the loss depends on; the others stay as they are."""
-    found = gradients([loss], list(parameters.values()), None if scaling is None else [scaling.scale])
-    made = {name: gradient for name, gradient in zip(parameters, found, strict=True) if gradient is not None}
-    return made if precision == "float32" else supported(made, DType(precision))
+    """The gradient of each objective, times the loss scale, by each of its parameters that its loss depends on; the
+    others stay as they are. In the order of the state."""
+    seeds = None if scaling is None else [scaling.scale]
+    made: dict[str, Value | None] = {}
+    for objective in objectives.each:
+        names = objective.share.parameters
+        found = gradients([objective.descended], [variables.values[name] for name in names], seeds)
+        made.update(zip(names, found, strict=True))
+    present = {name: gradient for name in variables.declared if (gradient := made.get(name)) is not None}
+    return present if precision == "float32" else supported(present, DType(precision))
 
 
 def _next(values: Mapping[str, Value]) -> dict[str, Value]:
     return {f"{name}.next": value for name, value in values.items()}
 
 
-def _batch_metrics(training: TrainingSettings, objective: Objective) -> dict[str, Value]:
+def _batch_losses(objectives: Objectives) -> dict[str, Value]:
+    """The loss, and where there are several objectives that of each."""
+    return {"loss": objectives.loss, **{name: each.loss for name, each in objectives.named.items()}}
+
+
+def _batch_metrics(training: TrainingSettings, objectives: Objectives) -> dict[str, Value]:
     """The metrics that are a ratio of two sums, for the batch of a step."""
     values = {}
     for entry in training.metrics:
         if entry.metric.finalize == "ratio":
-            total, weight = (cast(part, DType.float32) for part in objective.metrics[entry.name].values())
+            total, weight = (cast(part, DType.float32) for part in objectives.metrics[entry.name].values())
             values[entry.name] = total / weight
     return values
 
 
-def _sums(objective: Objective, forward: Forward) -> dict[str, Value]:
-    """The evaluation outputs: the sums of the loss and of each metric."""
-    sums = loss_sums(objective, forward)
-    for name, parts in objective.metrics.items():
+def _sums(objectives: Objectives, forward: Forward) -> dict[str, Value]:
+    """The evaluation outputs: the sums of the loss, of that of each objective, and of each metric."""
+    sums = loss_sums(objectives, forward)
+    for name, objective in objectives.named.items():
+        sums |= loss_sums(objective, forward, name)
+    for name, parts in objectives.metrics.items():
         sums.update({f"{name}.{suffix}": value for suffix, value in parts.items()})
     return sums
 

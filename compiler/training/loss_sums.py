@@ -10,21 +10,24 @@ from typing import Literal
 
 from ..ir import DType, Value, op, scope
 from ..network import Forward
-from .objective import LossTerm, Objective
+from .objective import LossTerm, Objective, Objectives
 
 
-def loss_finalize(objective: Objective) -> Literal["ratio", "sum_of_ratios"]:
+def loss_finalize(objective: Objective | Objectives) -> Literal["ratio", "sum_of_ratios"]:
     """How the sums become the loss: a row of the table in docs/architecture.md."""
     return "sum_of_ratios" if len(_groups(objective)) > 1 else "ratio"
 
 
-def loss_sum_names(objective: Objective) -> list[str]:
-    """`loss.sum`, `loss.weight`, and a pair such as `loss.1.sum`, `loss.1.weight` for each further loss kept apart."""
-    stems = ["loss", *(f"loss.{number}" for number in range(1, len(_groups(objective))))]
+def loss_sum_names(objective: Objective | Objectives, name: str = "loss") -> list[str]:
+    """`loss.sum`, `loss.weight`, and a pair such as `loss.1.sum`, `loss.1.weight` for each further loss kept apart.
+
+    `name` is what the loss is reported as.
+    """
+    stems = [name, *(f"{name}.{number}" for number in range(1, len(_groups(objective))))]
     return [f"{stem}.{part}" for stem in stems for part in ("sum", "weight")]
 
 
-def loss_sums(objective: Objective, forward: Forward) -> dict[str, Value]:
+def loss_sums(objective: Objective | Objectives, forward: Forward, name: str = "loss") -> dict[str, Value]:
     """The loss of a batch times its weight, and the weight, by the names above. The first holds the penalty as well."""
     values: list[Value] = []
     groups = _groups(objective)
@@ -37,13 +40,13 @@ def loss_sums(objective: Objective, forward: Forward) -> dict[str, Value]:
         for term, value in zip(groups, [first, *(term.value for term in groups[1:])], strict=True):
             weight = rows if term.weight is None else term.weight
             values += [value * weight, weight]
-    return dict(zip(loss_sum_names(objective), values, strict=True))
+    return dict(zip(loss_sum_names(objective, name), values, strict=True))
 
 
-def _groups(objective: Objective) -> list[LossTerm]:
+def _groups(objective: Objective | Objectives) -> list[LossTerm]:
     """The terms whose sums are kept apart."""
-    weighted = any(term.weight is not None for term in objective.terms)
-    return objective.terms if weighted else objective.terms[:1]
+    terms = list(objective.terms)
+    return terms if any(term.weight is not None for term in terms) else terms[:1]
 
 
 def batch_size_of(forward: Forward) -> Value:

@@ -1,9 +1,13 @@
-"""What training makes small, and what it reports: losses, penalty and metrics over a built network."""
+"""What training makes small, and what it reports: losses, penalties and metrics over a built network.
+
+One objective is the usual case. Several have parameters of their own each, and what a step reports as the loss is their
+sum; no gradient is taken of that.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,10 +18,13 @@ from ..losses import SequenceLoss
 from ..losses.sequences import filled
 from ..network import BATCH, Forward, least, note_limit
 from ..ops.cast import cast
+from ..ops.shape_values import shape_value
 from ..optimizers import ProximalOptimizer
 from ..regularization import penalty
 from ..spec.model import Spec
 from ..spec.settings import LossEntry, MetricEntry, TrainingSettings
+from ..variables import Variables
+from .shares import Share
 
 
 @dataclass(frozen=True)
@@ -41,22 +48,47 @@ class LossTerm:
     weight: Value | None = None
 
 
-@dataclass
+@dataclass(frozen=True)
 class Objective:
-    """The scalar loss of a batch, and the sums of each metric, over one forward graph."""
+    """A scalar loss of a batch over one forward graph, and the parameters that are to make it small."""
 
+    share: Share
     loss: Value
-    terms: list[LossTerm] = field(default_factory=list)
+    terms: Sequence[LossTerm]
     """The losses that `loss` adds up, beside the penalty."""
-    penalty: Value | None = None
-    metrics: dict[str, Mapping[str, Value]] = field(default_factory=dict)
-    differentiable: Value | None = None
-    """The loss without the L1 penalty, for an optimizer that handles the penalty itself; otherwise None."""
+    penalty: Value | None
+    """Of the parameters of its share."""
+    descended: Value
+    """What the gradients are those of: `loss`, without the L1 penalty where an optimizer handles that itself."""
 
     @property
-    def descended(self) -> Value:
-        """What the gradients are those of."""
-        return self.loss if self.differentiable is None else self.differentiable
+    def reported(self) -> str | None:
+        """The name of its loss among the metrics; None for the only objective, whose loss is `loss`."""
+        name = self.share.objective.name
+        return None if name is None else f"{name}.loss"
+
+
+@dataclass(frozen=True)
+class Objectives:
+    """Everything that a spec makes small, and the sums of each metric, over one forward graph."""
+
+    each: Sequence[Objective]
+    loss: Value
+    """The sum of the losses of all objectives."""
+    metrics: Mapping[str, Mapping[str, Value]]
+
+    @property
+    def terms(self) -> list[LossTerm]:
+        return [term for objective in self.each for term in objective.terms]
+
+    @property
+    def penalty(self) -> Value | None:
+        return _sum([objective.penalty for objective in self.each if objective.penalty is not None])
+
+    @property
+    def named(self) -> Mapping[str, Objective]:
+        """The objectives whose losses are reported one by one, by the names of these."""
+        return {objective.reported: objective for objective in self.each if objective.reported is not None}
 
 
 def declare_targets(spec: Spec, training: TrainingSettings, forward: Forward) -> dict[str, Target]:
@@ -75,6 +107,10 @@ def declare_targets(spec: Spec, training: TrainingSettings, forward: Forward) ->
         try:
             wanted = entry.loss.target_type(output.type)
             _require_examples(entry, output)
+            if not isinstance(entry.target, str):
+                _check_weights_and_lengths(entry, output.type)
+                _check_constant(entry, entry.target, wanted, entry.loss.classes(output.type))
+                continue
             known = inputs.get(entry.target) or (targets[entry.target].value if entry.target in targets else None)
             _agree(entry.target, None if known is None else known.type, wanted)
             classes = entry.loss.classes(output.type)
@@ -102,39 +138,87 @@ def declare_targets(spec: Spec, training: TrainingSettings, forward: Forward) ->
     return targets
 
 
-def build_objective(
+def build_objectives(
     spec: Spec,
     training: TrainingSettings,
     forward: Forward,
     targets: Mapping[str, Target],
-    regularized: list[Value],
-) -> Objective:
-    """Loss and metric sums of one forward graph. The penalty on `regularized` parameters is part of the loss."""
+    shares: Sequence[Share],
+    variables: Variables,
+) -> Objectives:
+    """Losses and metric sums of one forward graph. The penalty on the parameters of a share is part of its loss."""
     problems: list[Diagnostic] = []
-    terms: list[LossTerm] = []
     valid: dict[str, Value | None] = {}
     known = {item.name: forward.values[item.name] for item in spec.inputs}
     known |= {name: target.value for name, target in targets.items()}
-    for entry in training.loss:
-        with scope(f"loss/{entry.target}", entry.origin):
-            elements, weights, valid[entry.target] = _judge(spec, entry, forward, known, problems)
-            mean, weight = _mean(elements, weights)
-            if forward.mixing is not None:
-                mixing = forward.mixing
-                read = [name for name in (entry.target, entry.sample_weight, entry.label_lengths) if name is not None]
-                others = {**known, **{name: mixing.partner(known[name]) for name in read}}
-                mean = mixing.mix(mean, _mean(*_judge(spec, entry, forward, others, problems)[:2])[0])
-            terms.append(LossTerm(mean if entry.weight == 1 else mean * entry.weight, weight))
-    loss = terms[0].value  # the schema asks for at least one
-    for term in terms[1:]:
-        loss = loss + term.value
+    each = []
+    for share in shares:
+        terms = [_term(spec, entry, forward, known, valid, problems) for entry in share.objective.loss]
+        regularized = [variables.values[name] for name in share.parameters if variables.declared[name].regularized]
+        each.append(_objective(training, share, terms, regularized))
+    loss = _sum([objective.loss for objective in each])
+    assert loss is not None  # the schema asks for at least one
+    metrics = _metric_sums(spec, training, forward, targets, known, valid, problems)
+    if problems:
+        raise SpecError(problems)
+    return Objectives(each, loss, metrics)
+
+
+def _term(
+    spec: Spec,
+    entry: LossEntry,
+    forward: Forward,
+    known: dict[str, Value],
+    valid: dict[str, Value | None],
+    problems: list[Diagnostic],
+) -> LossTerm:
+    """A loss over the batch. `valid` learns which steps it counts, for metrics with the same target."""
+    with scope(f"loss/{entry.target}", entry.origin):
+        elements, weights, steps = _judge(spec, entry, forward, known, problems)
+        if isinstance(entry.target, str):
+            valid[entry.target] = steps
+        mean, weight = _mean(elements, weights)
+        if forward.mixing is not None:
+            mixing = forward.mixing
+            read = [name for name in (entry.target, entry.sample_weight, entry.label_lengths) if isinstance(name, str)]
+            others = {**known, **{name: mixing.partner(known[name]) for name in read}}
+            mean = mixing.mix(mean, _mean(*_judge(spec, entry, forward, others, problems)[:2])[0])
+        return LossTerm(mean if entry.weight == 1 else mean * entry.weight, weight)
+
+
+def _objective(
+    training: TrainingSettings, share: Share, terms: Sequence[LossTerm], regularized: Sequence[Value]
+) -> Objective:
+    loss = _sum([term.value for term in terms])
+    assert loss is not None  # the schema asks for at least one
     settings = training.regularization
     with scope("regularization", training.origin):
         extra = penalty(regularized, settings.l1, settings.l2)
         smooth = penalty(regularized, 0.0, settings.l2)
-    objective = Objective(loss if extra is None else loss + extra, terms, extra)
-    if isinstance(training.optimizer.optimizer, ProximalOptimizer):
-        objective.differentiable = loss if smooth is None else loss + smooth
+    whole = loss if extra is None else loss + extra
+    if not isinstance(share.objective.optimizer.optimizer, ProximalOptimizer):
+        return Objective(share, whole, terms, extra, whole)
+    return Objective(share, whole, terms, extra, loss if smooth is None else loss + smooth)
+
+
+def _sum(values: Sequence[Value]) -> Value | None:
+    total = None
+    for value in values:
+        total = value if total is None else total + value
+    return total
+
+
+def _metric_sums(
+    spec: Spec,
+    training: TrainingSettings,
+    forward: Forward,
+    targets: Mapping[str, Target],
+    known: Mapping[str, Value],
+    valid: Mapping[str, Value | None],
+    problems: list[Diagnostic],
+) -> dict[str, Mapping[str, Value]]:
+    """The sums of each metric, over the steps that the loss with its target counts."""
+    metrics: dict[str, Mapping[str, Value]] = {}
     for metric in training.metrics:
         output = forward.values[metric.from_]
         if metric.name in known or metric.name in forward.prepared:  # `step` has them as inputs, and metrics as outputs
@@ -148,14 +232,32 @@ def build_objective(
             with scope(f"metric/{metric.name}", metric.origin):
                 steps = valid.get(metric.target)
                 if steps is None:
-                    objective.metrics[metric.name] = metric.metric.sums(output, target)
+                    metrics[metric.name] = metric.metric.sums(output, target)
                 else:
-                    objective.metrics[metric.name] = metric.metric.sums_of_valid(output, target, steps)
+                    metrics[metric.name] = metric.metric.sums_of_valid(output, target, steps)
         except BuildError as error:
             problems.append(_diagnose(spec, metric, error, forward, targets))
-    if problems:
-        raise SpecError(problems)
-    return objective
+    return metrics
+
+
+def _constant_target(entry: LossEntry, number: float, output: Value) -> Value:
+    """A target that is the same number everywhere, in the type that the loss asks for."""
+    wanted = entry.loss.target_type(output.type)
+    filling = int(number) if wanted.dtype.is_integer else number
+    return op.Expand(constant(np.array(filling), wanted.dtype), shape_value(wanted.shape, output))
+
+
+def _check_constant(entry: LossEntry, number: float, wanted: TensorType, classes: int | None) -> None:
+    """Raise BuildError for a number that no target can be."""
+    if isinstance(entry.loss, SequenceLoss):
+        message = f"'{entry.loss.kind}' compares with rows of labels, which no number is"
+        raise BuildError(message, "name a column of the data", ("target",))
+    if not wanted.dtype.is_integer:
+        return
+    most = None if classes is None else classes - 1
+    if number != int(number) or number < 0 or (most is not None and number > most):
+        bound = "0 on" if most is None else f"0 to {most}"
+        raise BuildError(f"a class is a whole number from {bound}, received {number:g}", path=("target",))
 
 
 def _judge(
@@ -166,17 +268,23 @@ def _judge(
     `known` then has a row of labels with the loss's own padding, for metrics to read.
     """
     output, loss = forward.values[entry.from_], entry.loss
+    if not isinstance(entry.target, str):
+        target = _constant_target(entry, entry.target, output)
+        elements = loss.elements(output, target)
+        steps = _valid_steps(spec, entry, forward, elements, problems)
+        valid = None if steps is None else cast(steps, elements.dtype)
+        return elements, example_weights(entry, known, elements, target, valid), valid
     if isinstance(loss, SequenceLoss):
         if entry.label_lengths is not None:
             known[entry.target] = filled(known[entry.target], known[entry.label_lengths], loss.padding)
         steps = _valid_steps(spec, entry, forward, output, problems)
         elements = loss.elements_of_valid(output, known[entry.target], steps)
         valid = None if steps is None else cast(steps, elements.dtype)
-        return elements, example_weights(entry, known, elements), valid
+        return elements, example_weights(entry, known, elements, known[entry.target]), valid
     elements = loss.elements(output, known[entry.target])
     steps = _valid_steps(spec, entry, forward, elements, problems)
     valid = None if steps is None else cast(steps, elements.dtype)
-    return elements, example_weights(entry, known, elements, valid), valid
+    return elements, example_weights(entry, known, elements, known[entry.target], valid), valid
 
 
 def _mean(elements: Value, weights: Value | None) -> tuple[Value, Value | None]:
@@ -213,24 +321,24 @@ def _steps_that_count(entry: LossEntry, forward: Forward, elements: Value) -> Va
 
 
 def example_weights(
-    entry: LossEntry, known: Mapping[str, Value], elements: Value, valid: Value | None = None
+    entry: LossEntry, known: Mapping[str, Value], elements: Value, target: Value, valid: Value | None = None
 ) -> Value | None:
     """How much each element of a loss counts, in the shape of the elements, (batch,) or (batch, time); None when all
     count alike. `valid` is 0 for the steps that do not count."""
-    weights = _example_weights(entry, known, elements)
+    weights = _example_weights(entry, known, elements, target)
     if weights is None or valid is None:
         return valid if weights is None else weights
     return _spread(weights, 2) * valid if weights.rank == 1 else weights * _spread(valid, weights.rank)
 
 
-def _example_weights(entry: LossEntry, known: Mapping[str, Value], elements: Value) -> Value | None:
+def _example_weights(entry: LossEntry, known: Mapping[str, Value], elements: Value, target: Value) -> Value | None:
     sample = None if entry.sample_weight is None else known[entry.sample_weight]
     if sample is not None and sample.dtype is not elements.dtype:
         sample = op.Cast(sample, to=elements.dtype.code)
     if entry.class_weights is None:
         return sample
     table = constant(np.array(entry.class_weights), elements.dtype)
-    by_class = op.Gather(table, known[entry.target], axis=0)
+    by_class = op.Gather(table, target, axis=0)
     return by_class if sample is None else by_class * _spread(sample, by_class.rank)
 
 
@@ -292,7 +400,7 @@ def _agree(target: str, known: TensorType | None, wanted: TensorType) -> None:
 
 def _step_to(entry: LossEntry, spec: Spec, forward: Forward, target: Value) -> Step:
     """A target takes its type from what the first loss with it judges."""
-    return forward.trail.step(entry.target, spec.origin_of((*entry.path, "target")), [entry.from_], target.type)
+    return forward.trail.step(str(entry.target), spec.origin_of((*entry.path, "target")), [entry.from_], target.type)
 
 
 def _diagnose(
@@ -300,8 +408,8 @@ def _diagnose(
 ) -> Diagnostic:
     """The mistake at its place, with how the judged value and what it is compared with came about."""
     reads, also = [entry.from_], []
-    known = targets.get(entry.target)
-    if known is not None or entry.target in forward.trail.steps:
+    known = targets.get(entry.target) if isinstance(entry.target, str) else None
+    if isinstance(entry.target, str) and (known is not None or entry.target in forward.trail.steps):
         reads.append(entry.target)
         also = [known.step] if known is not None and known.step is not None else []
     name = entry.loss.kind if isinstance(entry, LossEntry) else entry.name

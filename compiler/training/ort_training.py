@@ -77,6 +77,10 @@ def check_optimizer(spec: Spec, training: TrainingSettings, trained: Mapping[str
         message = f"ONNX Runtime's training API trains in float32, received {training.precision}"
         origin = spec.origin_of(("training", "precision"))
         raise SpecError([Diagnostic(origin, message, "the targets portable and ort train in half precision")])
+    if training.objectives[0].name is not None:
+        message = "ONNX Runtime's training API has one loss and one optimizer"
+        origin = spec.origin_of(("training", "objectives"))
+        raise SpecError([Diagnostic(origin, message, "the targets portable and ort train several objectives")])
     optimizer, origin = training.optimizer.optimizer, training.optimizer.origin
     if not trained:
         raise SpecError([Diagnostic(training.origin, "ONNX Runtime's training API needs a parameter that is trained")])
@@ -90,6 +94,15 @@ def check_optimizer(spec: Spec, training: TrainingSettings, trained: Mapping[str
     if problem is not None:
         hint = "it has sgd without momentum, adam and adamw; the targets portable and ort have every optimizer"
         raise SpecError([Diagnostic(origin, problem, hint)])
+
+
+def refuse_drawn(spec: Spec) -> None:
+    """Raises SpecError where an input is drawn: the model that the API exports must take it, and the one that it
+    evaluates must not."""
+    for item in spec.inputs:
+        if item.drawn is not None:
+            message = "ONNX Runtime's training API draws no inputs"
+            raise SpecError([Diagnostic(item.origin, message, "the targets portable and ort do")])
 
 
 def refuse_carried(variables: Variables) -> None:
@@ -140,7 +153,7 @@ def _rate(spec: Spec, training: TrainingSettings, horizon: Horizon) -> tuple[Gra
         return Graph("optimizer_model", (given, step), {"rate": given}), float(planned)
     with scope("optimizer", training.optimizer.origin):
         before = op.Cast(op.Squeeze(step, [0]) - 1, to=DType.float32.code)
-        rate = given * scheduled_rate(spec, training, before, horizon)
+        rate = given * scheduled_rate(spec, training.optimizer, before, horizon)
     return Graph("optimizer_model", (given, step), {"rate": rate}), 1.0
 
 

@@ -1,4 +1,4 @@
-"""From gradients to the next state: clipping, the scheduled rate, the optimizer."""
+"""From gradients to the next state: clipping, the scheduled rate, the optimizer; for each objective its own."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from ..errors import BuildError, Diagnostic, SpecError
 from ..initializers.constant import Constant
 from ..ir import DType, Value, constant, op, scope
-from ..optimizers import ProximalOptimizer
+from ..optimizers import Optimizer, ProximalOptimizer
 from ..schedules.base import Horizon, Schedule
 from ..spec.model import Spec
-from ..spec.settings import TrainingSettings
+from ..spec.settings import ObjectiveEntry, OptimizerEntry, TrainingSettings
 from ..state import State
 from ..variables import Variables
 from .packing import join, packs, part
+from .shares import Share
 
 STEP = "step"
 RANDOM_COUNTER = "random_counter"
@@ -44,10 +45,10 @@ def slot_name(parameter: str, slot: str) -> str:
     return f"optimizer/{parameter}/{slot}"
 
 
-def declare_slots(training: TrainingSettings, parameters: Sequence[State], variables: Variables) -> None:
-    """The optimizer's tensors for each trained parameter."""
+def declare_slots(optimizer: Optimizer, parameters: Sequence[State], variables: Variables) -> None:
+    """The optimizer's tensors for each parameter."""
     for parameter in parameters:
-        for slot, initial in training.optimizer.optimizer.slots().items():
+        for slot, initial in optimizer.slots().items():
             name = slot_name(parameter.name, slot)
             start = Constant(value=initial)
             variables.declare(State(name, parameter.shape, "slot", start, trainable=False, origin=parameter.origin))
@@ -57,34 +58,55 @@ def build_update(
     spec: Spec,
     training: TrainingSettings,
     gradients: Mapping[str, Value],
+    shares: Sequence[Share],
     variables: Variables,
     counters: Counters,
     horizon: Horizon,
 ) -> dict[str, Value]:
-    """The next value of every parameter, slot, counter and scale. `gradients` are by parameter name."""
-    gradients = clip_by_global_norm(gradients, training.clip_global_norm)
-    with scope("optimizer", training.optimizer.origin):
-        # float32 counts exactly to 2^24 steps; beyond, schedules move in steps of two
-        before = op.Cast(counters.step, to=DType.float32.code)
-        rate = scheduled_rate(spec, training, before, horizon) * counters.learning_rate_scale
-        number = before + 1.0
+    """The next value of every parameter, slot, counter and scale. `gradients` are by parameter name.
+
+    Every objective starts from the same parameters: none sees what another has made of its own in this step.
+    """
     following: dict[str, Value] = {}
-    for names in _packs(training, gradients, variables):
-        currents = [variables.values[name] for name in names]
-        with scope(f"optimizer/{names[0] if len(names) == 1 else 'small'}", training.optimizer.origin):
-            parameter, slots = _updated(training, names, gradients, variables, rate, number)
-            following.update(zip(names, part(parameter, currents), strict=True))
-            for slot, value in slots.items():
-                following.update(zip((slot_name(name, slot) for name in names), part(value, currents), strict=True))
+    for share in shares:
+        own = {name: gradients[name] for name in share.parameters if name in gradients}
+        following |= _update_share(spec, training, share.objective, own, variables, counters, horizon)
     following[STEP] = counters.step + 1
     following[RANDOM_COUNTER] = counters.random_counter + 1
     following[LEARNING_RATE_SCALE] = counters.learning_rate_scale
     return following
 
 
-def _packs(training: TrainingSettings, gradients: Mapping[str, Value], variables: Variables) -> list[tuple[str, ...]]:
+def _update_share(
+    spec: Spec,
+    training: TrainingSettings,
+    objective: ObjectiveEntry,
+    gradients: Mapping[str, Value],
+    variables: Variables,
+    counters: Counters,
+    horizon: Horizon,
+) -> dict[str, Value]:
+    """The next value of the parameters of one objective, and of their slots."""
+    entry = objective.optimizer
+    gradients = clip_by_global_norm(gradients, training.clip_global_norm)
+    with scope("optimizer", entry.origin):
+        # float32 counts exactly to 2^24 steps; beyond, schedules move in steps of two
+        before = op.Cast(counters.step, to=DType.float32.code)
+        rate = scheduled_rate(spec, entry, before, horizon) * counters.learning_rate_scale
+        number = before + 1.0
+    following: dict[str, Value] = {}
+    for names in _packs(entry.optimizer, gradients, variables):
+        currents = [variables.values[name] for name in names]
+        with scope(f"optimizer/{names[0] if len(names) == 1 else 'small'}", entry.origin):
+            parameter, slots = _updated(training, entry.optimizer, names, gradients, variables, rate, number)
+            following.update(zip(names, part(parameter, currents), strict=True))
+            for slot, value in slots.items():
+                following.update(zip((slot_name(name, slot) for name in names), part(value, currents), strict=True))
+    return following
+
+
+def _packs(optimizer: Optimizer, gradients: Mapping[str, Value], variables: Variables) -> list[tuple[str, ...]]:
     """The parameters in groups to update together; one by one where an optimizer is not elementwise."""
-    optimizer = training.optimizer.optimizer
     if not optimizer.elementwise:
         return [(name,) for name in gradients]
     penalised = isinstance(optimizer, ProximalOptimizer)  # by it, those that L1 applies to
@@ -93,6 +115,7 @@ def _packs(training: TrainingSettings, gradients: Mapping[str, Value], variables
 
 def _updated(
     training: TrainingSettings,
+    optimizer: Optimizer,
     names: Sequence[str],
     gradients: Mapping[str, Value],
     variables: Variables,
@@ -100,7 +123,6 @@ def _updated(
     number: Value,
 ) -> tuple[Value, Mapping[str, Value]]:
     """The next value of joined parameters, and of their joined slots."""
-    optimizer = training.optimizer.optimizer
     current = join([variables.values[name] for name in names])
     gradient = join([gradients[name] for name in names])
     slots = {slot: join([variables.values[slot_name(name, slot)] for name in names]) for slot in optimizer.slots()}
@@ -122,21 +144,22 @@ def clip_by_global_norm(gradients: Mapping[str, Value], largest: float | None) -
 
 
 def check_schedule(spec: Spec, training: TrainingSettings) -> None:
-    """Raises SpecError for what is wrong with a schedule whatever the size of the data."""
+    """Raises SpecError for what is wrong with the schedule of an optimizer whatever the size of the data."""
     step = constant(0.0, DType.float32)
     found = []
     for steps_per_epoch in (1, 1_000_000):
+        horizon = Horizon(steps_per_epoch, steps_per_epoch * training.epochs)
         try:
-            scheduled_rate(spec, training, step, Horizon(steps_per_epoch, steps_per_epoch * training.epochs))
+            for objective in training.objectives:
+                scheduled_rate(spec, objective.optimizer, step, horizon)
         except SpecError as error:
             found.append(error)
     if len(found) == 2 and str(found[0]) == str(found[1]):
         raise found[0]
 
 
-def scheduled_rate(spec: Spec, training: TrainingSettings, step: Value, horizon: Horizon) -> Value:
+def scheduled_rate(spec: Spec, entry: OptimizerEntry, step: Value, horizon: Horizon) -> Value:
     """The learning rate at a step counted from 0 (a float32 scalar, as is the rate). Raises SpecError."""
-    entry = training.optimizer
     rate = getattr(entry.optimizer, "learning_rate")  # noqa: B009 - declared by every subclass
     if not isinstance(rate, Schedule):
         return constant(float(rate), DType.float32)

@@ -68,8 +68,9 @@ def load_partitions(
 ) -> Partitions:
     """Load, check and split what a manifest's `data`, `features` and `targets` describe.
 
-    A partition the source brings is used as it is; `data.split` (validation, test, seed, stratify) takes the others
-    from the training rows. `data.balance` repeats rare classes in `epoch`. Relative paths start at `base`.
+    Features that are drawn have no column. A partition the source brings is used as it is; `data.split` (validation,
+    test, seed, stratify) takes the others from the training rows. `data.balance` repeats rare classes in `epoch`.
+    Relative paths start at `base`.
 
     Raises UserError with every problem found: missing columns, bad values, a split that cannot be made.
     """

@@ -8,6 +8,7 @@
     charts    curves and scatter plots as SVG in the page's own colours
     values    examples as pictures or short text
     features  filters and feature maps of the first convolutions
+    generated what is made of random numbers
     tiles     many small pictures as one PNG
     pictures  the files beside the page
     page      all of it into page.html

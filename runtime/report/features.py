@@ -52,7 +52,7 @@ def look_into(record: Record, sample: Sample, results: Sequence[Classes | Number
     if not convolutions:
         return None
     rows = _examples(sample, results)
-    features = {field.name: sample.columns[field.name][rows] for field in record.bundle.manifest.features}
+    features = {field.name: sample.columns[field.name][rows] for field in record.bundle.manifest.inference_features}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "convolutions.onnx"
         path.write_bytes(model)

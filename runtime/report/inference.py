@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from ..data.columns import Batch, Columns
+from ..data.columns import Array, Batch, Columns
 from ..data.plan import Partitions
 from ..device import Device
+from ..manifest import Field
 from ..predictor import Predictor
 from .record import Record
 
@@ -32,9 +34,22 @@ def predict_sample(record: Record, partitions: Partitions, device: Device) -> Sa
     part, columns = _choose(partitions)
     step = -(-columns.rows // MOST_ROWS)
     numbers = np.arange(0, columns.rows, step, dtype=np.int64)
-    rows = columns.take(numbers)
-    features = {field.name: rows[field.name] for field in record.bundle.manifest.features}
+    rows = {**columns.take(numbers), **drawn(record.bundle.manifest.features, len(numbers))}
+    features = {field.name: rows[field.name] for field in record.bundle.manifest.inference_features}
     return Sample(part, columns.rows, numbers, rows, Predictor(record.bundle, device).predict(features))
+
+
+def drawn(features: Sequence[Field], rows: int) -> dict[str, Array]:
+    """Numbers for the features that training draws, float32 (rows, …); the same in every report."""
+    generator = np.random.default_rng(0)
+    found = {}
+    for field in features:
+        if field.drawn is None:
+            continue
+        shape = (rows, *(int(size) for size in field.shape))
+        numbers = generator.standard_normal(shape) if field.drawn == "normal" else generator.uniform(-1, 1, shape)
+        found[field.name] = numbers.astype(np.float32)
+    return found
 
 
 def _choose(partitions: Partitions) -> tuple[str, Columns]:

@@ -20,6 +20,7 @@ from netwright.pictures.network import Network
 
 from . import charts
 from .features import MOST_FILTERS, MOST_MAPS, Features
+from .generated import Generated
 from .inference import Sample
 from .record import Epoch, Record
 from .results import Classes, Mistake, Numbers
@@ -74,11 +75,16 @@ class MapsOfRow:
 
 
 def render(
-    record: Record, sample: Sample | None, results: Sequence[Classes | Numbers], features: Features | None
+    record: Record,
+    sample: Sample | None,
+    results: Sequence[Classes | Numbers],
+    features: Features | None,
+    generated: Sequence[Generated],
 ) -> str:
     """The page as text.
 
-    `sample`, `results` and `features` are what the model was seen to do; none where its data are not known.
+    `sample`, `results` and `features` are what the model was seen to do, none where its data are not known; `generated`
+    what it makes of random numbers, if it takes some.
     """
     import jinja2
 
@@ -113,6 +119,7 @@ def render(
         most_filters=MOST_FILTERS,
         most_maps=MOST_MAPS,
         most_channels=COLUMNS,
+        generated=[(each, data_uri(each.picture)) for each in generated],
         filters=data_uri(features.filters) if features else None,
         maps=_maps(record, sample, features) if sample and features else [],
         network=_drawing(record.network) if record.network else None,

@@ -1,4 +1,4 @@
-"""The pictures of a report as files: filters, feature maps, and the worst mistakes on one sheet."""
+"""The pictures of a report as files: filters, feature maps, what is generated, and the worst mistakes on one sheet."""
 
 from __future__ import annotations
 
@@ -7,11 +7,17 @@ from collections.abc import Sequence
 import numpy as np
 
 from .features import Features
+from .generated import Generated
 from .inference import Sample
 from .record import Record
 from .results import Classes, Numbers
 from .tiles import captioned_png
 from .values import as_picture, pixels
+
+
+def generated_pictures(generated: Sequence[Generated]) -> dict[str, bytes]:
+    """File name -> PNG of what the model makes of random numbers."""
+    return {f"generated-{number}.png": each.picture for number, each in enumerate(generated, start=1)}
 
 
 def pictures_of(features: Features | None) -> dict[str, bytes]:

@@ -13,9 +13,10 @@ from ..partitions import bundle_partitions, check_columns
 from .answers import find_answers
 from .extra import check_installed
 from .features import Features, look_into
+from .generated import Generated, generate
 from .inference import Sample, predict_sample
 from .page import render
-from .pictures import mistakes_of, pictures_of
+from .pictures import generated_pictures, mistakes_of, pictures_of
 from .record import Record, read_record
 from .results import Classes, Numbers, compare
 
@@ -30,7 +31,8 @@ def write_report(
 ) -> Path:
     """Write one HTML page about a finished run, which needs nothing else to be shown; its path.
 
-    Filters, feature maps and the worst mistakes, where they are pictures, are also files in `pictures` beside it.
+    Filters, feature maps, what is generated of random numbers and the worst mistakes, where they are pictures, are
+    also files in `pictures` beside it.
 
     output: the file, by default `report.html` in the run. partitions: the data; by default those that the run was
     trained on. class_names: by target; by default those that the data source knows.
@@ -49,15 +51,19 @@ def write_report(
     sample: Sample | None = None
     results: list[Classes | Numbers] = []
     features: Features | None = None
+    device_of_run = record.bundle.training_plan().device
     if partitions is not None:
         check_columns(record.bundle, partitions)
         labels = {**(partitions.facts.labels if partitions.facts else {}), **(class_names or {})}
         _check_names(record, labels)
-        chosen = select(device, record.bundle.training_plan().device)
+        chosen = select(device, device_of_run)
         sample, results = _results(record, partitions, labels, chosen)
         features = look_into(record, sample, results, chosen) if sample else None
-    write_atomically(path, render(record, sample, results, features).encode())
-    pictures = {**pictures_of(features), **mistakes_of(record, sample, results)}
+    generated: list[Generated] = []
+    if any(field.drawn for field in record.bundle.manifest.inference_features):
+        generated = generate(record, partitions, select(device, device_of_run))
+    write_atomically(path, render(record, sample, results, features, generated).encode())
+    pictures = {**pictures_of(features), **generated_pictures(generated), **mistakes_of(record, sample, results)}
     for name, content in pictures.items():
         (path.parent / "pictures").mkdir(exist_ok=True)
         write_atomically(path.parent / "pictures" / name, content)

@@ -48,6 +48,18 @@ def test_the_python_loop_trains(batches: list[Tensors], capsys: pytest.CaptureFi
     np.testing.assert_allclose(losses, expected_losses(batches), rtol=1e-5)
 
 
+def test_the_python_loop_trains_two_networks_against_each_other(
+    tmp_path: Path, bundle_folder: BundleFolder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(bundle_folder("dcgan_small"), tmp_path / "bundle")
+    monkeypatch.chdir(tmp_path)
+    batches = take_batches(tmp_path / "bundle", 3)
+    assert [list(batch) for batch in batches] == [["image"]] * 3
+    exec(compile(block("python"), "docs/bundle.md", "exec"), {"batches": batches})
+    losses = [float(line) for line in capsys.readouterr().out.splitlines()]
+    np.testing.assert_allclose(losses, expected_losses(batches), rtol=1e-5)
+
+
 def test_the_javascript_loop_trains(batches: list[Tensors], tmp_path: Path) -> None:
     save_file({f"{i}/{name}": array for i, batch in enumerate(batches) for name, array in batch.items()}, "batches")
     script = tmp_path / "page.mjs"

@@ -15,7 +15,16 @@ from netwright.compiler.network import build_forward
 from netwright.compiler.schedules.base import Horizon, Schedule
 from netwright.compiler.variables import Variables
 from netwright.runtime.data import source_schema
-from support.bundles import SPECS, TRAIN_ROWS, BundleFolder, Program, library_bundle
+from support.bundles import (
+    SPECS,
+    TRAIN_ROWS,
+    BundleFolder,
+    Program,
+    first_state,
+    library_bundle,
+    next_state,
+    take_batches,
+)
 from support.figures import Figures
 
 PARAMETERS = {
@@ -35,6 +44,7 @@ PARAMETERS = {
     "resnet20": 272_474,
     "unet_small": 482_449,
     "conv_autoencoder": 115_217,
+    "dcgan_small": 108_897,
 }
 
 
@@ -72,6 +82,25 @@ def test_auxiliary_heads_are_in_the_training_graphs_alone() -> None:
     total = sum(math.prod(state.shape) for state in bundle.built.state.values() if state.kind == "parameter")
     assert bundle.parameters_for_losses > 0
     assert bundle.parameters + bundle.parameters_for_losses == total
+
+
+def test_the_discriminator_is_in_the_training_graphs_alone() -> None:
+    bundle = compile_spec(load_spec(SPECS["dcgan_small"], data_schema=source_schema()))
+    assert (bundle.parameters, bundle.parameters_for_losses) == (108_897, 10_097)
+    assert [value.name for value in bundle.graphs["inference"].inputs if "/" not in value.name] == ["latent"]
+
+
+def test_the_discriminator_learns_from_steps_with_finite_losses(bundle_folder: BundleFolder) -> None:
+    folder = bundle_folder("dcgan_small")
+    step, state = Program(folder / "training/step.onnx"), first_state(folder)
+    losses = []
+    for batch in take_batches(folder, 24):
+        outputs = step({**batch, **state})
+        state = next_state(outputs)
+        losses.append([float(outputs[f"{name}.loss"]) for name in ("discriminator", "generator")])
+    assert np.isfinite(losses).all()
+    of_discriminator = [loss for loss, _ in losses]
+    assert np.mean(of_discriminator[-4:]) < 0.9 * np.mean(of_discriminator[:4])
 
 
 @pytest.mark.timeout(300)

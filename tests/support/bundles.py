@@ -32,6 +32,7 @@ REDUCED: Mapping[str, Sequence[str]] = {
         "training.optimizer={adam: {learning_rate: 0.02}}",
     ),
     "conv_autoencoder": ("constants={width: 2, code: 8}",),
+    "dcgan_small": ("constants={width: 2, numbers: 8}", "training.batch_size=16"),
     "googlenet": ("constants={size: 32, width: 8, classes: 8}", *_QUICK),
     "mobilenet_v1": (
         "constants.size=32",

@@ -26,7 +26,7 @@ _AROUND: dict[str, Any] = {"netwright": 1, "inputs": {"x": [4]}, "network": [{"d
 
 
 def _judges_classes(training: Any) -> bool:
-    loss = training["loss"] if isinstance(training, dict) else ""
+    loss = training.get("loss", "") if isinstance(training, dict) else ""
     kinds = [loss] if isinstance(loss, str) else [kind for entry in _list(loss) for kind in entry]
     return bool({"categorical_cross_entropy", "negative_log_likelihood"} & set(kinds))
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from ...errors import Diagnostic, Origin
-from ..entries import LOSS_CONNECTIONS, columns_of, read_entries, target_of
+from ..entries import columns_of, loss_entries, target_of
 from ..positions import Node, Path, Positions, Source, mapping, sequence
 from ..settings import RESERVED
 from ..wording import received
@@ -162,8 +162,7 @@ class _Sections:
         """The names that automatic ones pass over."""
         training = self._sections.get("training")
         written = training.plain() if training is not None else None
-        losses = read_entries(written.get("loss"), (), LOSS_CONNECTIONS) if isinstance(written, dict) else []
-        given = [loss for loss in losses if loss is not None]
+        given = loss_entries(written) if isinstance(written, dict) else []
         targets = {target_of(loss, self._expander.families.losses) for loss in given}
         targets |= {column for loss in given for column in columns_of(loss).values()}
         outputs = [name for name, _ in keyed(self._sections["outputs"])] if "outputs" in self._sections else []
