@@ -333,7 +333,7 @@ def _draw(inputs: Sequence[InputSpec], features: Mapping[str, Value], random_cou
             continue
         sized = next(value for value in features.values() if value.dtype is not DType.string)  # the checks saw to it
         with scope(item.name, item.origin):
-            extent = op.Expand(constant(0.0), shape_value(_shape(item.shape), sized))
+            extent = op.Expand(constant(0.0), shape_value(_shape(item.shape, Carrying()), sized))
             key = random.key(counter, stream(f"{item.name}:drawn"))
             uniform = item.drawn == "uniform"
             drawn[item.name] = random.uniform(key, extent, -1.0, 1.0) if uniform else random.normal(key, extent)

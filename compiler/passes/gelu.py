@@ -1,7 +1,7 @@
 """Gaussian error linear units in a graph that also differentiates them.
 
-The gradient of x·Φ(x) needs Φ(x), so the forward pass makes it too and leaves `Gelu` away: on ONNX Runtime's CPU provider
-`Gelu` takes as long as three elementwise passes, and the error function as long as two.
+The gradient of x·Φ(x) needs Φ(x), so the forward pass makes it too and leaves `Gelu` away: on ONNX Runtime's CPU
+provider `Gelu` takes as long as three elementwise passes, and the error function as long as two.
 """
 
 from __future__ import annotations

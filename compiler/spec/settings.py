@@ -230,8 +230,8 @@ class Mixup(Described):
 
     shorthand: ClassVar[str | None] = "alpha"
     alpha: float = spec_field(
-        "λ = max(β, 1 − β) for β ~ Beta(α, α), one for each step: near 0 examples are hardly mixed, at 1 every share is "
-        "as likely.",
+        "λ = max(β, 1 − β) for β ~ Beta(α, α), one for each step: near 0 examples are hardly mixed, at 1 every share "
+        "is as likely.",
         minimum=0.001,
         maximum=1000,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Literal, Final
 
 from ...errors import Diagnostic
 from ..positions import Node, Positions, Source
@@ -58,7 +58,8 @@ def _sizes_of_tokenizers(root: Node, known: Mapping[str, int]) -> dict[str, Any]
     for name, node in keyed(section) if section is not None else ():
         written = node.plain()
         fields = written if isinstance(written, dict) else {"level": written}
-        size, level = fields.get("size"), "bpe" if fields.get("level") == "bpe" else "char"
+        size = fields.get("size")
+        level: Literal["bpe", "char"] = "bpe" if fields.get("level") == "bpe" else "char"
         if not isinstance(size, int) or isinstance(size, bool):
             size = None  # a formula, or a mistake that the schema reports
         sizes[name] = known.get(name, TokenizerSettings(level=level, size=size).stand_in)
