@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, Final
+from typing import Any, Final, Literal
 
 from ...errors import Diagnostic
 from ..positions import Node, Positions, Source
