@@ -59,9 +59,8 @@ class Field:
 
 
 def columns_of(entries: Iterable[Mapping[str, Any]]) -> tuple[Field, ...]:
-    """The features and targets that the data have, without those that are drawn or made of another's text."""
-    made = ("drawn", "length_of", "next_of")
-    return tuple(Field.from_manifest(each) for each in entries if not any(map(each.get, made)))
+    """The features and targets that the data have, without those that are made of another's text."""
+    return tuple(Field.from_manifest(each) for each in entries if not (each.get("length_of") or each.get("next_of")))
 
 
 def conform(values: Array, field: Field, where: str, rows: Rows | None = None) -> Array:

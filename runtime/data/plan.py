@@ -74,7 +74,7 @@ def load_partitions(
 
     Raises UserError with every problem found: missing columns, bad values, a split that cannot be made.
     """
-    fields = columns_of((*features, *targets))
+    fields = columns_of(entry for entry in (*features, *targets) if not entry.get("drawn"))
     wanted = list(dict.fromkeys(column for field in fields for column in field.columns))
     source = build_source(data["source"]).reading(wanted)
     dataset = source.load(base)
