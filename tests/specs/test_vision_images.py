@@ -116,8 +116,8 @@ def test_digits_made_of_random_numbers_pass_for_real(trained: Train, figures: Fi
     of_real, _ = judged(classifier, pixels(run.data.test).reshape(-1, 28, 28))
     figures.add(
         "dcgan_small",
-        f"{sure:.1%} of 2,000 made digits are sure (p ≥ 0.9) to a `mnist_cnn` of one epoch, {of_real:.1%} of real ones; "
-        f"the rarest digit is {shares.min():.1%} of them",
+        f"{sure:.1%} of 2,000 made digits are sure (p ≥ 0.9) to a `mnist_cnn` of one epoch, {of_real:.1%} of real "
+        f"ones; the rarest digit is {shares.min():.1%} of them",
         run.summary.seconds,
     )
 
