@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from netwright.compiler import load_spec_text
 from netwright.runtime import Predictor, UserError, load_bundle, predict, train
 from netwright.runtime.data.columns import ArrayColumns
+from netwright.runtime.data.exchange import read_features
 from netwright.runtime.data.plan import Partitions
 from netwright.runtime.device import select
 from support.adversaries import adversaries, drawn, real, written
@@ -112,3 +114,12 @@ def test_the_loop_of_an_app_trains(folder: Path) -> None:
         losses.append(float(out["discriminator.loss"]))
     assert np.isfinite(losses).all()
     assert np.mean(losses[-5:]) < np.mean(losses[:5])
+
+
+def test_a_file_to_predict_from_has_it(folder: Path, tmp_path: Path) -> None:
+    """It is no column of the data, but a feature of `inference.onnx` as any other."""
+    latent = np.ones((2, 4), np.float32)
+    np.savez(tmp_path / "features.npz", latent=latent)
+    features = [dataclasses.asdict(field) for field in load_bundle(folder).manifest.inference_features]
+    read = read_features(tmp_path / "features.npz", features)
+    np.testing.assert_array_equal(read.take(slice(None))["latent"], latent)
