@@ -1,6 +1,6 @@
 """Time generation against PyTorch eager, with and without a cache, alternately, in one process.
 
-    python benchmarks/generation.py [--rounds 5] [--tokens 200] [--threads 2]
+    python benchmarks/generation.py [--rounds 5] [--tokens 200] [--threads 2] [--network GPT]
 
 Each row: the greedy continuation of a prompt of one token, by a network with random weights; netwright's whole
 `Generator`, and a loop over PyTorch modules of the same sizes that keeps the same states. Without a cache both read the
@@ -143,6 +143,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--tokens", type=int, default=200)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--network", default="", help="only networks with this in their names")
     arguments = parser.parse_args()
     from netwright.compiler import compile_spec, load_spec_text
 
@@ -151,7 +152,7 @@ def main() -> None:
         for network, folder in folders.items():
             compile_spec(load_spec_text(spec(network))).write(folder)
         print("network | texts | cache | netwright tokens/s | PyTorch tokens/s | time ratio (min, median, max)")
-        for row in ROWS:
+        for row in (row for row in ROWS if arguments.network in row.network):
             calls = (
                 netwright(row, folders[row.network], arguments.tokens, arguments.threads),
                 pytorch(row, arguments.tokens, arguments.threads),
