@@ -1,6 +1,6 @@
 """Time generation against PyTorch eager, with and without a cache, alternately, in one process.
 
-    python benchmarks/generation.py [--rounds 5] [--tokens 200] [--threads 2]
+    python benchmarks/generation.py [--rounds 5] [--tokens 200] [--threads 2] [--network GPT]
 
 Each row: the greedy continuation of a prompt of one token, by a network with random weights; netwright's whole
 `Generator`, and a loop over PyTorch modules of the same sizes that keeps the same states. Without a cache both read the
@@ -17,29 +17,40 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 VOCABULARY = 100
 
 
 @dataclass(frozen=True)
 class Row:
-    """A network and how many texts it continues at a time."""
+    """A network of NETWORKS, and how many texts it continues at a time."""
 
-    name: str
+    network: str
     texts: int
     cache: bool
 
 
-ROWS = tuple(
-    Row("char_lstm: embedding 64, LSTM 2×256", texts, cache) for texts, cache in ((1, True), (16, True), (1, False))
-)
-SPEC = f"""
+NETWORKS = {
+    "LSTM 2×256, embedding 64": """
+  - embedding: {vocabulary: 100, units: 64}
+  - lstm: {units: 256, layers: 2}
+""",
+    "GPT 4×192, 6 heads": """
+  - embedding: {vocabulary: 100, units: 192}
+  - positional_encoding: {encoding: learned, maximum: 1024}
+  - transformer_decoder: {heads: 6, layers: 4, activation: gelu}
+  - layer_norm
+""",
+}
+ROWS = tuple(Row(network, *row) for network in NETWORKS for row in ((1, True), (16, True), (1, False)))
+
+
+def spec(network: str) -> str:
+    return f"""
 netwright: 1
 inputs: {{text: {{shape: [time], dtype: int64}}}}
-network:
-  - embedding: {{vocabulary: {VOCABULARY}, units: 64}}
-  - lstm: {{units: 256, layers: 2}}
-  - dense: {{units: {VOCABULARY}, name: logits}}
+network: {NETWORKS[network]}  - dense: {{units: {VOCABULARY}, name: logits}}
 outputs: {{probabilities: {{softmax: {{from: logits}}}}}}
 """
 
@@ -56,24 +67,69 @@ def pytorch(row: Row, tokens: int, threads: int) -> Callable[[], object]:
     import torch
 
     torch.set_num_threads(threads)
-    embedding = torch.nn.Embedding(VOCABULARY, 64)
-    lstm = torch.nn.LSTM(64, 256, num_layers=2, batch_first=True)
-    head = torch.nn.Linear(256, VOCABULARY)
+    head = torch.nn.Linear(256 if "LSTM" in row.network else 192, VOCABULARY)
+    read = lstm(row.cache) if "LSTM" in row.network else gpt(row.cache)
 
     @torch.inference_mode()
     def generate() -> list[list[int]]:
         text = torch.arange(row.texts)[:, None]
-        state = None
+        state: Any = None
         for _ in range(tokens):
-            if row.cache:
-                outputs, state = lstm(embedding(text[:, -1:]), state)
-            else:
-                outputs, _ = lstm(embedding(text))
-            probabilities = torch.softmax(head(outputs[:, -1]), -1)
-            text = torch.cat([text, probabilities.argmax(-1, keepdim=True)], 1)
-        return text.tolist()
+            last, state = read(text, state)
+            text = torch.cat([text, torch.softmax(head(last), -1).argmax(-1, keepdim=True)], 1)
+        found: list[list[int]] = text.tolist()
+        return found
 
     return generate
+
+
+Read = Callable[[Any, Any], tuple[Any, Any]]
+"""Texts and the state so far -> what the head reads of the last token, and the next state."""
+
+
+def lstm(cache: bool) -> Read:
+    import torch
+
+    embedding = torch.nn.Embedding(VOCABULARY, 64)
+    layers = torch.nn.LSTM(64, 256, num_layers=2, batch_first=True)
+
+    def read(text: Any, state: Any) -> tuple[Any, Any]:
+        outputs, state = layers(embedding(text[:, -1:] if cache else text), state if cache else None)
+        return outputs[:, -1], state
+
+    return read
+
+
+def gpt(cache: bool, size: int = 192, heads: int = 6, depth: int = 4) -> Read:
+    """A pre-norm decoder in PyTorch's own words, with keys and values kept by concatenation."""
+    import torch
+    from torch.nn import functional
+
+    embedding, positions = torch.nn.Embedding(VOCABULARY, size), torch.nn.Embedding(1024, size)
+    norms = [torch.nn.LayerNorm(size) for _ in range(2 * depth + 1)]
+    projections = [torch.nn.Linear(size, 3 * size) for _ in range(depth)]
+    outputs = [torch.nn.Linear(size, size) for _ in range(depth)]
+    wide = [torch.nn.Linear(size, 4 * size) for _ in range(depth)]
+    narrow = [torch.nn.Linear(4 * size, size) for _ in range(depth)]
+
+    def read(text: Any, state: Any) -> tuple[Any, Any]:
+        past = text.shape[1] - 1 if cache and state else 0
+        x = embedding(text[:, past:]) + positions(torch.arange(past, text.shape[1]))
+        kept = []
+        for layer in range(depth):
+            q, k, v = (
+                part.unflatten(-1, (heads, -1)).transpose(1, 2)
+                for part in projections[layer](norms[2 * layer](x)).chunk(3, -1)
+            )
+            if past:
+                k, v = (torch.cat(pair, 2) for pair in zip(state[layer], (k, v), strict=True))
+            kept.append((k, v))
+            attended = functional.scaled_dot_product_attention(q, k, v, is_causal=past == 0)
+            x = x + outputs[layer](attended.transpose(1, 2).flatten(2))
+            x = x + narrow[layer](functional.gelu(wide[layer](norms[2 * layer + 1](x))))
+        return norms[-1](x[:, -1]), kept
+
+    return read
 
 
 def seconds(call: Callable[[], object]) -> float:
@@ -87,16 +143,18 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--tokens", type=int, default=200)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--network", default="", help="only networks with this in their names")
     arguments = parser.parse_args()
     from netwright.compiler import compile_spec, load_spec_text
 
     with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary) / "bundle"
-        compile_spec(load_spec_text(SPEC)).write(folder)
+        folders = {network: Path(temporary) / str(number) for number, network in enumerate(NETWORKS)}
+        for network, folder in folders.items():
+            compile_spec(load_spec_text(spec(network))).write(folder)
         print("network | texts | cache | netwright tokens/s | PyTorch tokens/s | time ratio (min, median, max)")
-        for row in ROWS:
+        for row in (row for row in ROWS if arguments.network in row.network):
             calls = (
-                netwright(row, folder, arguments.tokens, arguments.threads),
+                netwright(row, folders[row.network], arguments.tokens, arguments.threads),
                 pytorch(row, arguments.tokens, arguments.threads),
             )
             for call in calls:
@@ -107,7 +165,9 @@ def main() -> None:
             )
             ratios = sorted(a / b for a, b in rounds)
             shown = f"{ratios[0]:.2f} {statistics.median(ratios):.2f} {ratios[-1]:.2f}"
-            print(f"{row.name} | {row.texts} | {'yes' if row.cache else 'no'} | {ours:,.0f} | {theirs:,.0f} | {shown}")
+            print(
+                f"{row.network} | {row.texts} | {'yes' if row.cache else 'no'} | {ours:,.0f} | {theirs:,.0f} | {shown}"
+            )
 
 
 if __name__ == "__main__":

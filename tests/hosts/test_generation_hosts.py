@@ -6,11 +6,20 @@ from pathlib import Path
 
 import pytest
 from netwright.runtime import Generator, Greedy
-from support.language_models import write_text_bundle
+from support.language_models import ATTENDING, write_text_bundle
 from support.node_host import NODE, node_runtime, run_node
 
 PROMPTS = ("To be", "question", "not; zü")
 """The last has characters that are not in the vocabulary."""
+
+
+def test_a_network_that_attends(tmp_path: Path) -> None:
+    """Keys and values begin empty and grow; the prompt goes in at once."""
+    node_runtime()
+    folder = write_text_bundle(tmp_path / "bundle", ATTENDING)
+    for prompt in PROMPTS:
+        expected = Generator.load(folder).generate(prompt, Greedy(), length=40)
+        assert run_node(NODE / "generate.mjs", folder, prompt, 40) == f"{prompt}{expected.text}\n"
 
 
 @pytest.mark.parametrize("level", ["char", "word"])

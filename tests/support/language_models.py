@@ -50,6 +50,10 @@ network:
 outputs: {{probabilities: {{softmax: {{from: logits}}}}}}
 data: {{source: {{table: {{values: {{text: [a]}}}}}}}}
 """
+ATTENDING = WRITTEN.replace(
+    "- lstm: {{units: 16, recurrent_initializer: {{normal: {{stddev: 0.7}}}}}}",
+    "- positional_encoding\n  - transformer_decoder: {{heads: 2, layers: 2}}",
+)
 
 
 def write_text_bundle(
