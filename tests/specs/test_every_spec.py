@@ -39,8 +39,13 @@ UNLEARNABLE = {"perceptron_xor", "dcgan_small"}
 """Of the first training goes on for ever; of the second each network makes the loss of the other rise."""
 ALONE = ("auxiliary", "discriminator/")
 """Layers with these names are read by losses alone."""
-RECURRENT = [name for name in SPECS if any(isinstance(e.layer, Recurrence) for e in library_spec(name).layers)]
-"""All of them can go step by step."""
+RECURRENT = [
+    name
+    for name in SPECS
+    if (loops := [e.layer for e in library_spec(name).layers if isinstance(e.layer, Recurrence)])
+    and all(layer.causal for layer in loops)
+]
+"""Those that can go step by step."""
 KEPT = ("parameter", "statistic", "fitted")
 """The kinds of state that inference reads."""
 every_spec = pytest.mark.parametrize("name", EVERY)
