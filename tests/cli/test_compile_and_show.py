@@ -173,11 +173,11 @@ def test_a_disk_that_is_full_is_the_machine_s_failure(
 ) -> None:
     """Not a mistake on line 1 of a spec; nothing is left."""
 
-    def full(path: Path, data: bytes) -> int:
+    def full(path: Path, parts: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(tempfile, "tempdir", str(here))
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr("netwright.compiler.bundle.write_parts", full)
     result = cli(command, "xor_mlp", "-o", "out")
     assert result.exit_code == 3
     assert re.fullmatch(
