@@ -11,6 +11,7 @@ from typing import Final
 
 from ..ir import Dim, Shape, Value, apply, op, product
 from .conv_problem import ConvGradient, Form, solve, turned
+from .gathered import added_columns, by_place
 from .placing import put_back
 from .shapes import reshape
 from .slicing import FAR, take
@@ -18,7 +19,7 @@ from .windows import Window, attributes_of, known
 
 LARGEST_REVERSED: Final = 1200
 """Numbers in the kernel, for each position of an image, up to which reversing it is little work."""
-FEW_POSITIONS: Final = 4
+FEW_POSITIONS: Final = 64
 MANY_CHANNELS: Final = 128
 
 
@@ -31,7 +32,7 @@ def input_gradient(dy: Value, weight: Value, x: Value, windows: Sequence[Window]
 def default_form(p: ConvGradient) -> str:
     """The form that was fastest for such shapes: docs/adr/0013-convolution.md has the measurements."""
     if FORMS["columns"].fits(p) and _columns_pay(p):
-        return "columns"
+        return "gathered columns" if FORMS["gathered columns"].fits(p) else "columns"
     return "reversed kernel" if FORMS["reversed kernel"].fits(p) and _reversal_pays(p) else "transposed"
 
 
@@ -100,8 +101,18 @@ def by_columns(p: ConvGradient) -> Value:
     return op.Transpose(put_back(pieces, p.windows, p.x.shape[2:]), perm=(1, 0, *p.spatial))
 
 
+def by_gathered_columns(p: ConvGradient) -> Value:
+    """As `by_columns`, over images whose batch is the last axis, for sizes that are known; with any strides."""
+    filters, channels, *_ = p.weight.shape
+    dy = by_place(p.dy)
+    rows = op.Gemm(reshape(p.weight, (filters, channels * p.elements)), op.Flatten(dy, axis=1), transA=1)
+    columns = reshape(rows, (channels, p.elements * dy.shape[1], dy.shape[2]), dy)
+    return added_columns(columns, p.windows, p.counts, p.x.shape[2:])
+
+
 FORMS: Final[dict[str, Form]] = {
     "transposed": Form(by_transposed_convolution),
     "reversed kernel": Form(by_reversed_kernel, lambda p: p.group == 1 and p.sized and p.turnable),
     "columns": Form(by_columns, lambda p: p.group == 1 and p.sized),
+    "gathered columns": Form(by_gathered_columns, lambda p: p.group == 1 and p.sized and p.measured),
 }

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from ..ir import Shape, Value
+from ..ir import Shape, Value, is_static
 from ..ir.choices import Build, choose
 from .windows import Window, attributes_of, known, padded
 
@@ -52,6 +52,11 @@ class ConvGradient:
     def sized(self) -> bool:
         """Whether kernel, filters and channels are numbers, which they are not where a batch serves as kernel."""
         return all(isinstance(dim, int) for dim in self.weight.shape)
+
+    @property
+    def measured(self) -> bool:
+        """Whether the size of the images is known, but for how many there are."""
+        return is_static(self.x.shape[2:]) and is_static(self.counts)
 
     @property
     def turnable(self) -> bool:

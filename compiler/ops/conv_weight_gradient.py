@@ -12,6 +12,7 @@ from typing import Final
 
 from ..ir import Shape, Value, op, product
 from .conv_problem import ConvGradient, Form, solve, turned
+from .gathered import by_place, gathered_patches
 from .shapes import reshape
 from .slicing import take
 from .windows import Window, attributes_of, element, known, offsets, padded
@@ -19,6 +20,12 @@ from .windows import Window, attributes_of, element, known, offsets, padded
 FEWEST_POSITIONS: Final = 64
 """Of an image: with fewer, patches were faster than shifts at every size tried."""
 FEW_CHANNELS: Final = 4
+MANY_CHANNELS: Final = 128
+"""From here on one product of patches is wide enough, and `Conv` may have made the patches."""
+SHARE: Final = 0.75
+"""Of the patches, that gathered shifts may be at most to be faster than they."""
+MOST_GATHERED: Final = 4096
+"""Positions of an image. Beyond, shifts are kept: fewer copies, and an index would be as large as an image."""
 
 
 def weight_gradient(x: Value, dy: Value, weight: Value, windows: Sequence[Window], group: int) -> Value:
@@ -34,30 +41,40 @@ def default_form(p: ConvGradient) -> str:
     if p.group > 1:
         return "patches of groups"
     channels = p.weight.shape[1]
+    few = isinstance(channels, int) and channels <= FEW_CHANNELS
+    if p.strided and p.elements > 1 and few:
+        return "exchanged axes"
+    if FORMS["gathered patches"].fits(p) and _gathering_pays(p):
+        shifts = FORMS["gathered shifts"].fits(p) and known(channels) < MANY_CHANNELS and _shifts_pay(p, SHARE)
+        return "gathered shifts" if shifts else "gathered patches"
     if p.strided:
-        few = isinstance(channels, int) and channels <= FEW_CHANNELS
-        return "exchanged axes" if p.elements > 1 and few else "patches"
+        return "patches"
     return "shifts" if FORMS["shifts"].fits(p) and _shifts_pay(p) else "patches"
+
+
+def _gathering_pays(p: ConvGradient) -> bool:
+    """Not where each window is a pixel, which needs no gathering; and large images would take much memory."""
+    return (p.elements > 1 or p.strided) and known(product(p.counts)) <= MOST_GATHERED
 
 
 def _known_windows(p: ConvGradient) -> bool:
     return all(isinstance(window.size, int) for window in p.windows)
 
 
-def _rows_to_shift(p: ConvGradient) -> bool:
-    """Whether the kernel reaches along another axis than the last; else shifts are patches."""
-    return any(window.size != 1 for window in p.windows[:-1])
+def _shiftable(p: ConvGradient) -> bool:
+    """Whether there are shifts, which are no patches: the kernel reaches along another axis than the last."""
+    return p.group == 1 and p.sized and p.turnable and any(window.size != 1 for window in p.windows[:-1])
 
 
-def _shifts_pay(p: ConvGradient) -> bool:
-    """Whether shifted copies of dy and x are fewer numbers than the patches, and there are positions enough to share
-    the transposition of the result."""
+def _shifts_pay(p: ConvGradient, share: float = 1.0) -> bool:
+    """Whether shifted copies of dy and x are at most this share of the patches' numbers, and there are positions enough
+    to share the transposition of the result."""
     *outer, inner = p.windows
     filters, channels = known(p.weight.shape[0]), known(p.weight.shape[1])
     copies = math.prod(known(window.size) for window in outer) * filters + known(inner.size) * channels
     positions = product(p.counts)
     enough = not isinstance(positions, int) or positions >= FEWEST_POSITIONS
-    return enough and copies <= p.elements * channels
+    return enough and copies <= share * p.elements * channels
 
 
 def by_exchanged_axes(p: ConvGradient) -> Value:
@@ -100,16 +117,22 @@ def by_patches(p: ConvGradient) -> Value:
     return reshape(op.Gemm(op.Flatten(dy, axis=1), op.Flatten(patches, axis=2), transB=1), p.weight.shape)
 
 
+def by_gathered_patches(p: ConvGradient) -> Value:
+    """As `by_patches`, the patches gathered from images whose batch is the last axis. Without groups, for images of a
+    size that is known."""
+    channels = known(p.weight.shape[1])
+    x = gathered_patches(p.x, p.windows, p.counts)
+    rows = reshape(x, (channels * p.elements, product(p.counts) * x.shape[2]), x)
+    return reshape(op.Gemm(op.Flatten(by_place(p.dy), axis=1), rows, transB=1), p.weight.shape)
+
+
 def by_shifts(p: ConvGradient) -> Value:
     """Shifted along the last axis x, along the others dy, then one product of both stacks. Without strides and groups.
 
     dW[m, c, i, j] = Σ dy[m, h − i, w] · x[c, h, w + j]: a kernel of k×k takes k copies of either instead of k² of x,
     and the product is (k·m)×(k·c) instead of m×(k²·c), a shape that runs faster.
     """
-    still, (*outer, inner) = Window(1), p.windows
-    across = [*(still for _ in outer), inner]
-    against = [*(turned(window) for window in outer), still]
-    grid = (*p.x.shape[2:-1], p.counts[-1])
+    across, against, grid = _shifts(p)
     columns = _moved(op.Transpose(p.x, perm=(1, 0, *p.spatial)), across, grid)
     rows = _moved(op.Transpose(p.dy, perm=(1, 0, *p.spatial)), against, grid)[::-1]
     left, right = (op.Flatten(op.Concat(*parts, axis=0), axis=1) for parts in (rows, columns))
@@ -118,6 +141,26 @@ def by_shifts(p: ConvGradient) -> Value:
     apart = reshape(result, (*kernel[:-1], filters, kernel[-1], channels))
     last = apart.rank - 1
     return op.Transpose(apart, perm=(last - 2, last, *range(last - 2), last - 1))
+
+
+def by_gathered_shifts(p: ConvGradient) -> Value:
+    """As `by_shifts`, over images whose batch is the last axis and whose size is known."""
+    across, against, grid = _shifts(p)
+    x = gathered_patches(p.x, across, grid)
+    dy = gathered_patches(p.dy, against, grid, last_first=True)
+    filters, channels, *outer, inner = (known(size) for size in p.weight.shape)
+    images = product(grid) * x.shape[2]
+    left, right = reshape(dy, (filters * math.prod(outer), images), dy), reshape(x, (channels * inner, images), x)
+    apart = reshape(op.Gemm(left, right, transB=1), (filters, *outer, channels, inner))
+    return op.Transpose(apart, perm=(0, apart.rank - 2, *range(1, apart.rank - 2), apart.rank - 1))
+
+
+def _shifts(p: ConvGradient) -> tuple[list[Window], list[Window], Shape]:
+    """The windows that move x along its last axis and those that move dy along the others, and the grid of both."""
+    still, (*outer, inner) = Window(1), p.windows
+    across = [*(still for _ in outer), inner]
+    against = [*(turned(window) for window in outer), still]
+    return across, against, (*p.x.shape[2:-1], p.counts[-1])
 
 
 def _moved(value: Value, windows: Sequence[Window], grid: Shape) -> list[Value]:
@@ -155,6 +198,8 @@ def _by_group(value: Value, group: int, each: int, *, filters_last: bool) -> Val
 FORMS: Final[dict[str, Form]] = {
     "exchanged axes": Form(by_exchanged_axes),
     "patches": Form(by_patches, lambda p: p.group == 1 and _known_windows(p)),
-    "shifts": Form(by_shifts, lambda p: p.group == 1 and p.sized and p.turnable and _rows_to_shift(p)),
+    "gathered patches": Form(by_gathered_patches, lambda p: p.group == 1 and p.sized and p.measured),
+    "shifts": Form(by_shifts, lambda p: _shiftable(p)),
+    "gathered shifts": Form(by_gathered_shifts, lambda p: _shiftable(p) and p.measured),
     "patches of groups": Form(by_patches_of_groups, lambda p: p.group > 1 and p.sized),
 }

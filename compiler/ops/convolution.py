@@ -14,7 +14,7 @@ from .inference import require_float, require_same_dtype
 from .windows import WINDOW_ATTRIBUTES, Window, add_up, attributes_of, cut_out, known, slide, windows_of
 
 
-def _kernel_windows(call: Call) -> tuple[Window, ...]:
+def kernel_windows(call: Call) -> tuple[Window, ...]:
     """The windows of the weight in input 1, whose `kernel_shape` may be given once more."""
     x, weight = call[0], call[1]
     require_float(call)
@@ -36,7 +36,7 @@ def _check_bias(call: Call, filters: Dim) -> None:
 
 
 def _infer_conv(call: Call) -> list[TensorType]:
-    windows = _kernel_windows(call)
+    windows = kernel_windows(call)
     x, weight, group = call[0], call[1], call.attribute("group")
     filters, depth = weight.shape[:2]
     if depth * group != x.shape[1] or (isinstance(filters, int) and filters % group):
@@ -46,7 +46,7 @@ def _infer_conv(call: Call) -> list[TensorType]:
 
 
 def _windows(d: Derivative) -> tuple[Window, ...]:
-    return _kernel_windows(Call(d.node.op_type, d.inputs, {**dict.fromkeys(WINDOW_ATTRIBUTES), **d.node.attributes}))
+    return kernel_windows(Call(d.node.op_type, d.inputs, {**dict.fromkeys(WINDOW_ATTRIBUTES), **d.node.attributes}))
 
 
 def _sum_to_bias(d: Derivative) -> Value:
@@ -62,7 +62,7 @@ def _conv_by_weight(d: Derivative) -> Value:
 
 
 def _numpy_windows(op_type: str, x: Array, weight: Array, attributes: dict[str, object]) -> tuple[Window, ...]:
-    return _kernel_windows(Call(op_type, (constant(x), constant(weight)), attributes))
+    return kernel_windows(Call(op_type, (constant(x), constant(weight)), attributes))
 
 
 def _evaluate_conv(x: Array, weight: Array, bias: Array | None = None, group: int = 1, **attributes: object) -> Array:
@@ -99,7 +99,7 @@ def _transposed_length(call: Call, length: Dim, window: Window, extra: int) -> D
 def _infer_conv_transpose(call: Call) -> list[TensorType]:
     if call.attribute("auto_pad") != "NOTSET":
         raise call.error("give the pads instead of auto_pad", "CUDA has no kernel for auto_pad")
-    windows = _kernel_windows(call)
+    windows = kernel_windows(call)
     x, weight, group = call[0], call[1], call.attribute("group")
     depth, filters = weight.shape[:2]
     if depth != x.shape[1] or (isinstance(depth, int) and depth % group):

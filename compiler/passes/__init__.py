@@ -18,6 +18,7 @@ from .algebra import simplify_algebra
 from .common_subexpressions import merge_common_subexpressions
 from .constant_folding import fold_constants
 from .contrib import use_contrib
+from .conv_forms import choose_conv_forms
 from .gated import use_gated_add
 from .gelu import share_gelu
 from .linear import use_gemm
@@ -72,6 +73,7 @@ __all__ = [
     "PASSES",
     "PASSES_OF",
     "Pass",
+    "choose_conv_forms",
     "fold_constants",
     "fold_scaling",
     "in_bodies",

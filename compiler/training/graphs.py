@@ -17,7 +17,7 @@ from ..layers.base import PAST
 from ..layers.recurrence_settings import RecurrenceSettings
 from ..network import Carrying, Forward, build_forward, stream
 from ..ops.cast import cast
-from ..passes import PASSES, Pass, optimize, use_signed_integers
+from ..passes import PASSES, Pass, choose_conv_forms, optimize, use_signed_integers
 from ..precision import in_half, supported
 from ..schedules.base import Horizon
 from ..spec.model import Spec
@@ -44,6 +44,8 @@ from .scaling import Scaling, all_finite, declare_scaling, hold, next_scaling, u
 from .update import RANDOM_COUNTER, build_update, declare_counters, declare_slots
 
 SEED = "seed"
+LEARNING = ("step", "gradients")
+"""The graphs that differentiate, over weights that change."""
 
 
 @dataclass
@@ -345,7 +347,8 @@ def _optimized(spec: Spec, graphs: Mapping[str, Graph], passes: Sequence[Pass]) 
     """Raises SpecError where numbers of the spec turn out not to fit once they are computed."""
     checked: set[Node] = set()
     try:
-        optimized = {name: optimize(graph, passes, checked) for name, graph in graphs.items()}
+        chosen = {name: choose_conv_forms(graph) if name in LEARNING else graph for name, graph in graphs.items()}
+        optimized = {name: optimize(graph, passes, checked) for name, graph in chosen.items()}
         return {
             name: optimize(graph, (use_signed_integers,), checked) if name in API_GRAPHS else graph
             for name, graph in optimized.items()

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from netwright.compiler import compile_spec, load_spec_text
 from netwright.compiler.autodiff import gradients
-from netwright.compiler.ir import DType, Graph, Value, graph_input, op, symbol
+from netwright.compiler.ir import Dim, DType, Graph, Value, graph_input, op, symbol
 from netwright.compiler.ir.choices import Question, choosing
 from netwright.compiler.ir.evaluate import evaluate
 from netwright.compiler.ir.printer import to_text
+from netwright.compiler.passes import choose_conv_forms
 
 BATCH = symbol("batch")
 X, W = (4, 6, 5), (3, 4, 3, 3)  # after the batch axis of x
@@ -71,24 +72,70 @@ def test_all_forms_agree(problem: str) -> None:
 def test_every_form_is_tried() -> None:
     tried = {form for problem in PROBLEMS for question in built(problem, {})[1].values() for form in question.forms}
     assert tried == {
-        "transposed", "reversed kernel", "columns",
-        "exchanged axes", "patches", "shifts", "patches of groups",
+        "transposed", "reversed kernel", "columns", "gathered columns",
+        "exchanged axes", "patches", "gathered patches", "shifts", "gathered shifts", "patches of groups",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("biased", [False, True])
+@pytest.mark.parametrize("problem", PROBLEMS)
+def test_the_output_in_both_forms(problem: str, biased: bool) -> None:
+    size, kernel, attributes = PROBLEMS[problem]
+    x, weight = graph_input("x", DType.float64, (BATCH, *size)), graph_input("weight", DType.float64, kernel)
+    operands = [x, weight] + [graph_input("bias", DType.float64, kernel[:1])] * biased
+    graph = Graph("test", tuple(operands), {"y": op.Conv(*operands, **attributes)})
+    with choosing({}) as choices:
+        assert choose_conv_forms(graph) is graph, "the default form of small ones is the operator"
+    if attributes.get("group", 1) > 1:
+        assert not choices.questions
+        return
+    (question,) = choices.questions.values()
+    assert set(question.forms) == {"Conv", "gathered patches"}
+    with choosing({question.subject: "gathered patches"}):
+        chosen = choose_conv_forms(graph)
+    assert "Conv" not in chosen.operators
+    np.testing.assert_allclose(numbers(chosen)["y"], numbers(graph)["y"], rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize(
     ("size", "kernel", "attributes", "expected"),
     [
-        ((32, 32, 32), (32, 32, 3, 3), {"pads": (1, 1, 1, 1)}, ["reversed kernel", "shifts"]),
-        ((1, 28, 28), (32, 1, 5, 5), {"pads": (2, 2, 2, 2)}, ["transposed", "patches"]),
-        ((512, 2, 2), (512, 512, 3, 3), {"pads": (1, 1, 1, 1)}, ["columns", "patches"]),
+        ((512, 2, 2), (512, 512, 3, 3), {"pads": (1, 1, 1, 1)}, "gathered patches"),
+        ((128, 16, 16), (256, 128, 3, 3), {"strides": (2, 2), "pads": (1, 1, 1, 1)}, "gathered patches"),
+        ((128, 16, 16), (256, 128, 3, 3), {"pads": (1, 1, 1, 1)}, "Conv"),
+        ((64, 8, 8), (64, 64, 3, 3), {"pads": (1, 1, 1, 1)}, "Conv"),
+    ],
+)
+def test_the_form_of_the_output_taken_by_default(
+    size: tuple[int, ...], kernel: tuple[int, ...], attributes: Mapping[str, Any], expected: str
+) -> None:
+    x, weight = graph_input("x", DType.float32, (BATCH, *size)), graph_input("weight", DType.float32, kernel)
+    with choosing({}) as choices:
+        choose_conv_forms(Graph("test", (x, weight), {"y": op.Conv(x, weight, **attributes)}))
+    assert [question.default for question in choices.questions.values()] == [expected]
+
+
+@pytest.mark.parametrize(
+    ("size", "kernel", "attributes", "expected"),
+    [
+        ((32, 32, 32), (32, 32, 3, 3), {"pads": (1, 1, 1, 1)}, ["reversed kernel", "gathered shifts"]),
+        ((32, 96, 96), (32, 32, 3, 3), {"pads": (1, 1, 1, 1)}, ["reversed kernel", "shifts"]),
+        ((1, 28, 28), (32, 1, 5, 5), {"pads": (2, 2, 2, 2)}, ["transposed", "gathered patches"]),
+        ((512, 2, 2), (512, 512, 3, 3), {"pads": (1, 1, 1, 1)}, ["gathered columns", "gathered patches"]),
+        (
+            (256, 4, 4),
+            (512, 256, 3, 3),
+            {"strides": (2, 2), "pads": (1,) * 4},
+            ["gathered columns", "gathered patches"],
+        ),
+        ((64, symbol("high"), symbol("wide")), (64, 64, 3, 3), {"pads": (1, 1, 1, 1)}, ["reversed kernel", "shifts"]),
         ((3, 64, 64), (64, 3, 7, 7), {"strides": (2, 2), "pads": (3, 3, 3, 3)}, ["transposed", "exchanged axes"]),
         ((64, 16, 16), (16, 64, 1, 1), {}, ["reversed kernel", "patches"]),
         ((32, 8, 8), (32, 1, 3, 3), {"group": 32, "pads": (1, 1, 1, 1)}, ["transposed", "patches of groups"]),
     ],
 )
 def test_the_forms_taken_by_default(
-    size: tuple[int, ...], kernel: tuple[int, ...], attributes: Mapping[str, Any], expected: list[str]
+    size: tuple[Dim, ...], kernel: tuple[int, ...], attributes: Mapping[str, Any], expected: list[str]
 ) -> None:
     x, weight = graph_input("x", DType.float32, (BATCH, *size)), graph_input("weight", DType.float32, kernel)
     with choosing({}) as choices:
@@ -116,7 +163,7 @@ def test_the_manifest_keeps_what_was_answered() -> None:
     plain = compile_spec(spec)
     assert plain.manifest["forms"] == {}
     answers = {subject: sorted(question.forms)[0] for subject, question in plain.questions.items()}
-    assert len(answers) == 3  # the first layer needs no gradient by its input
+    assert len(answers) == 5  # both outputs, both gradients by the weights, and one by the input
     tuned = compile_spec(spec, forms={**answers, "of another network": "shifts"})
     assert tuned.manifest["forms"] == answers
     assert to_text(tuned.graphs["step"]) != to_text(plain.graphs["step"])
