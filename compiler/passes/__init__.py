@@ -24,6 +24,7 @@ from .gelu import share_gelu
 from .linear import use_gemm
 from .loops import in_bodies, merge_loops, trim_loops
 from .masks import use_masks
+from .pooling_order import pool_before_relu
 from .row_sums import use_row_products
 from .scaling import fold_scaling
 from .signed import use_signed_integers
@@ -80,6 +81,7 @@ __all__ = [
     "merge_common_subexpressions",
     "merge_loops",
     "optimize",
+    "pool_before_relu",
     "share_gelu",
     "simplify_algebra",
     "trim_loops",

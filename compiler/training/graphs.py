@@ -17,7 +17,7 @@ from ..layers.base import PAST
 from ..layers.recurrence_settings import RecurrenceSettings
 from ..network import Carrying, Forward, build_forward, stream
 from ..ops.cast import cast
-from ..passes import PASSES, Pass, choose_conv_forms, optimize, use_signed_integers
+from ..passes import PASSES, Pass, choose_conv_forms, optimize, pool_before_relu, use_signed_integers
 from ..precision import in_half, supported
 from ..schedules.base import Horizon
 from ..spec.model import Spec
@@ -187,6 +187,7 @@ def _training_graphs(
         carrying=carrying,
     )
     learning.statistics.update(carrying.following)
+    learning = _reordered(learning)
     learning = _in_precision(training, learning, variables, counters.random_counter)
     objective = build_objective(spec, training, learning, targets, regularized)
     parameters = {state.name: variables.values[state.name] for state in trained}
@@ -283,6 +284,18 @@ def _api_graphs(
         EVAL_MODEL: Graph(EVAL_MODEL, (*forward.features.values(), *target_inputs, *network.values()), evaluation),
     }
     return built, build_optimizer(spec, training, horizon, list(by_parameter), moments)
+
+
+def _reordered(learning: Forward) -> Forward:
+    """The network as it is cheapest to train."""
+    named = {str(i): value for i, value in enumerate([*learning.values.values(), *learning.statistics.values()])}
+    made = list(pool_before_relu(Graph("learning", (), named)).outputs.values())
+    count = len(learning.values)
+    return replace(
+        learning,
+        values=dict(zip(learning.values, made[:count], strict=True)),
+        statistics=dict(zip(learning.statistics, made[count:], strict=True)),
+    )
 
 
 def _in_precision(
