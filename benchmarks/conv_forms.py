@@ -20,8 +20,9 @@ from typing import Any
 import numpy as np
 import torch
 from netwright.compiler.autodiff import gradients
-from netwright.compiler.ir import DType, graph_input, op, symbol
+from netwright.compiler.ir import DType, Graph, graph_input, op, symbol
 from netwright.compiler.ir.choices import Question, choosing
+from netwright.compiler.passes import choose_conv_forms
 from netwright.compiler.tuning import candidate_models
 from netwright.runtime.device import CPU
 from netwright.runtime.session import SessionSettings, open_session
@@ -54,9 +55,11 @@ class Problem:
         with choosing({}) as choices:
             y = op.Conv(x, weight, **attributes)
             gradients([y], [x, weight], [graph_input("dy", DType.float32, y.shape)])
-        forward = Question("forward", (x.type, weight.type), {"Conv": lambda x, w: op.Conv(x, w, **attributes)}, "Conv")
-        self.questions = {"forward": forward}
-        self.questions |= {" ".join(q.subject.split()[:2]): q for q in choices.questions.values()}
+            choose_conv_forms(Graph("forward", (x, weight), {"y": y}))
+        self.questions: dict[str, Question] = {}
+        for question in choices.questions.values():
+            what = question.subject.partition(" of convolution")[0]
+            self.questions["forward" if what == "output" else what] = question
         tensors = [torch.from_numpy(array) for array in (self.dy, self.x, self.weight)]
         self.torch_tensors, self.settings_of_torch = (
             tensors,

@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 @click.option(
     "--tune",
     is_flag=True,
-    help="Measure on this machine which form of each convolution's gradients is the fastest, and compile with those.",
+    help="Measure on this machine which form of each convolution and its gradients is the fastest, and compile with "
+    "those.",
 )
 @set_option
 def command(spec: str, output: Path, target: Target, tune: bool, overrides: tuple[str, ...]) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def compile_tuned(loaded: LoadedSpec, target: Target) -> Bundle:
-    """The bundle with the form of each convolution's gradients that ran fastest here, at the spec's batch size.
+    """The bundle with the form of each convolution and its gradients that ran fastest here, at the spec's batch size.
 
     Prints what was measured. Runs on CUDA where that works, and on the CPU otherwise.
 
