@@ -2,10 +2,10 @@
 
     python benchmarks/word_lm.py runs/word_lm
 
-Both see the training sentences through the run's tokenizer (rare words are one unknown token), as one stream with an end
-token after each sentence, and are judged on the test files. The trigram is interpolated Kneser–Ney with one discount an
-order, n₁ / (n₁ + 2·n₂) for n₁ n-grams that occur once and n₂ that occur twice (Ney, Essen and Kneser 1994); tests hold it
-to that of NLTK.
+Both see the training sentences through the run's tokenizer (rare words are one unknown token), as one stream with an
+end token after each sentence, and are judged on the test files. The trigram is interpolated Kneser–Ney, with one
+discount an order: n₁ / (n₁ + 2·n₂) for n₁ n-grams that occur once and n₂ that occur twice (Ney, Essen and Kneser 1994).
+Tests hold it to that of NLTK.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ import argparse
 import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from netwright.runtime import evaluate
 from netwright.runtime.data.plan import load_partitions
@@ -30,11 +32,11 @@ class KneserNey:
     """
 
     def __init__(self, stream: Sequence[int], size: int, discounts: Sequence[float] | None = None) -> None:
-        trigrams = Counter(zip(stream, stream[1:], stream[2:], strict=False))
+        trigrams: Counter[tuple[int, ...]] = Counter(zip(stream, stream[1:], stream[2:], strict=False))
         # Lower orders count the different tokens that an n-gram follows, not how often it occurs.
-        bigrams = Counter(gram[1:] for gram in trigrams)
-        unigrams = Counter(gram[1:] for gram in bigrams)
-        self._counts: list[Counter[tuple[int, ...]]] = [Counter(unigrams), Counter(bigrams), Counter(trigrams)]
+        bigrams: Counter[tuple[int, ...]] = Counter(gram[1:] for gram in trigrams)
+        unigrams: Counter[tuple[int, ...]] = Counter(gram[1:] for gram in set(pairwise(stream)))
+        self._counts = [unigrams, bigrams, trigrams]
         self._discounts = list(discounts) if discounts else [_discount(counts) for counts in self._counts]
         self._size = size
         self._totals: list[Counter[tuple[int, ...]]] = [Counter(), Counter(), Counter()]
@@ -75,7 +77,7 @@ def trigram_perplexity(run: Path) -> float:
     bundle = folder.trained_bundle()
     (feature,) = bundle.manifest.features
     assert bundle.manifest.data is not None
-    entry = {"name": feature.name, "dtype": "string", "shape": [], "column": feature.column}
+    entry: dict[str, Any] = {"name": feature.name, "dtype": "string", "shape": [], "column": feature.column}
     parts = load_partitions(bundle.manifest.data, [entry], [], folder.base() or Path()).by_name()
     tokenizer = bundle.tokenizer(feature.name)
     train, test = (text_stream(parts[part], feature, tokenizer).tolist() for part in ("train", "test"))
