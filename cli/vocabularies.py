@@ -43,7 +43,7 @@ def fit_vocabularies(spec: Spec, base: Path) -> dict[str, tuple[str, ...]]:
 
 
 def fit_tokenizers(spec: Spec, base: Path) -> dict[str, TokenizerFile]:
-    """The spec's tokenizers, each fitted to the training texts of all inputs that it serves.
+    """The spec's tokenizers, each fitted to the training texts of all inputs and targets that it serves.
 
     Raises: as `fit_vocabularies`; EnvironmentProblem also where byte pairs lack their library.
     """
@@ -51,7 +51,7 @@ def fit_tokenizers(spec: Spec, base: Path) -> dict[str, TokenizerFile]:
     from netwright.runtime.tokenizers.fitting import fit_tokenizer
     from netwright.runtime.tokenizers.tokenizer import tokenizer_of
 
-    uses = {item.name: item.tokens.by for item in spec.inputs if item.tokens is not None}
+    uses = {name: tokens.by for name, tokens in spec.texts.items()}
     if not uses or spec.data is None:
         return {}
     texts = _training_texts(spec, base, set(uses))

@@ -201,6 +201,7 @@ def _data_columns(spec: Spec, forward: Forward, targets: Mapping[str, TargetInpu
     ]
     classes = [{**_column_entry(item.value, columns), "classes": item.classes} for item in targets.values()]
     made = {item.name: _made_of_text(item) for item in spec.inputs}
+    made |= {name: {"tokens": vars(tokens)} for name, tokens in (spec.data.tokens if spec.data else {}).items()}
     windows = spec.data.windows if spec.data else None
     if windows is not None:
         made[windows.target] = {"next_of": next(item.name for item in spec.inputs if item.tokens is not None)}
@@ -212,10 +213,8 @@ def _data_columns(spec: Spec, forward: Forward, targets: Mapping[str, TargetInpu
 
 def _made_of_text(item: InputSpec) -> dict[str, Any]:
     """How the host makes a feature of the texts in the data."""
-    tokens = item.tokens
-    if tokens is not None:
-        plan = {"by": tokens.by, "begin": tokens.begin, "end": tokens.end, "longest": tokens.longest}
-        return {"tokens": plan}
+    if item.tokens is not None:
+        return {"tokens": vars(item.tokens)}
     return {"length_of": item.length_of} if item.length_of is not None else {}
 
 

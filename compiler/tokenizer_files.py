@@ -42,10 +42,11 @@ def tokenizer_entries(spec: Spec, files: Mapping[str, TokenizerFile]) -> list[di
 
 def require_tokenizers(spec: Spec, files: Mapping[str, TokenizerFile]) -> None:
     """Raises SpecError for a tokenizer of an input that was not fitted."""
-    for item in spec.inputs:
-        if item.tokens is not None and item.tokens.by not in files:
-            message = f"the tokenizer '{item.tokens.by}' is fitted to the training texts, which are not at hand"
-            raise SpecError([Diagnostic(item.origin, message, "add a `data` section that has them")])
+    for name, tokens in spec.texts.items():
+        if tokens.by not in files:
+            message = f"the tokenizer '{tokens.by}' is fitted to the training texts, which are not at hand"
+            origin = next((item.origin for item in spec.inputs if item.name == name), spec.origin_of(("data",)))
+            raise SpecError([Diagnostic(origin, message, "add a `data` section that has them")])
 
 
 def check_sizes(
@@ -53,15 +54,17 @@ def check_sizes(
 ) -> None:
     """Raises SpecError where a layer or loss knows fewer numbers than there are tokens."""
     found = []
-    for item in spec.inputs:
-        limit = forward.limits.get(item.name)
-        if item.tokens is not None and limit is not None and limit < files[item.tokens.by].size:
-            found.append(_too_small(spec, item.tokens.by, files, f"what reads '{item.name}' knows {limit:,}"))
     windows = spec.data.windows if spec.data else None
-    if windows is not None and windows.target in targets:
-        classes, (by,) = targets[windows.target].classes, [i.tokens.by for i in spec.inputs if i.tokens is not None]
-        if classes is not None and classes < files[by].size:
-            found.append(_too_small(spec, by, files, f"the loss of '{windows.target}' knows {classes:,} classes"))
+    texts = dict(spec.texts)
+    if windows is not None:
+        texts[windows.target] = next(iter(texts.values()))
+    for name, tokens in texts.items():
+        limits = {"what reads": forward.limits.get(name)}
+        if name in targets:
+            limits["the loss of"] = targets[name].classes
+        for what, limit in limits.items():
+            if limit is not None and limit < files[tokens.by].size:
+                found.append(_too_small(spec, tokens.by, files, f"{what} '{name}' knows {limit:,}"))
     if found:
         raise SpecError(found)
 

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .bundle import Bundle, load_bundle
 from .data.conform import Field, conform
-from .data.tokens import encode_texts, padded, time_sizes
+from .data.tokens import axis_sizes, encode_field, padded
 from .device import Device, select
 from .errors import UserError
 from .exchange import host_array
@@ -104,12 +104,12 @@ class Predictor:
                 if given.dtype.kind in "OTU" and given.ndim == 1:
                     tokenizer = self._tokenizers.get(field.name) or self._bundle.tokenizer(field.name)
                     self._tokenizers[field.name] = tokenizer
-                    rows[field.name] = encode_texts(map(str, given.tolist()), tokenizer, field.tokens)
+                    rows[field.name] = encode_field(field, map(str, given.tolist()), tokenizer)
                     pads[field.name] = tokenizer.pad
-        sizes = time_sizes([field for field in fields if field.name in rows], rows)
+        sizes = axis_sizes([field for field in fields if field.name in rows], rows)
         for field in fields:
             if field.name in rows:
-                made[field.name] = padded(rows[field.name], sizes[field.shape[0]], pads[field.name])
+                made[field.name] = padded(rows[field.name], [sizes[axis] for axis in field.shape], pads[field.name])
             elif field.length_of in rows and field.name not in features:
                 made[field.name] = np.array([len(row) for row in rows[field.length_of]], field.dtype)
         return made

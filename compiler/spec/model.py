@@ -111,6 +111,12 @@ class Spec:
         before = tuple(layer for given in self.inputs for layer in given.preprocess)
         return before + self.network + tuple(layer for output in self.outputs for layer in output.layers)
 
+    @property
+    def texts(self) -> dict[str, TokensSettings]:
+        """The inputs and targets that are tokens of texts."""
+        inputs = {item.name: item.tokens for item in self.inputs if item.tokens is not None}
+        return {**inputs, **(self.data.tokens if self.data else {})}
+
     def origin_of(self, path: Path) -> Origin:
         """Where the value at `path` was written, or the deepest part of the path that was."""
         return self.positions.origin(path)

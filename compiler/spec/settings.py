@@ -204,7 +204,9 @@ class InputSettings(Described):
         schema={"type": "array", "items": {"$ref": "#/$defs/layer"}, "minItems": 1},
     )
     tokens: TokensSettings | None = spec_field(
-        "The data are texts, whose tokens these are. Needs dtype int64 and one symbolic axis.", default=None
+        "The data are texts, whose tokens these are. Needs dtype int64 and one symbolic axis; with two the text is cut "
+        "at spaces, and each word is a row of tokens.",
+        default=None,
     )
     length_of: str | None = spec_field(
         "The input with `tokens` whose number of tokens this is. Needs dtype int64 and shape [].", default=None
@@ -411,6 +413,10 @@ class DataSettings(Described):
         },
     )
     balance: Balance | None = spec_field("Show rare classes more often.", default=None)
+    tokens: dict[str, TokensSettings] = spec_field(
+        "Target name -> its tokens, where the data are texts: tags, or the sentence to translate into.",
+        default_factory=dict,
+    )
     windows: Windows | None = spec_field("Cut the texts into windows, for a language model.", default=None)
     bucket_by: str | None = spec_field(
         "An input with `length_of`: training batches are made of texts of similar length.", default=None

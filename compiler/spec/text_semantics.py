@@ -29,8 +29,15 @@ def text_mistakes(spec: Any, targets: Sequence[str]) -> Iterator[Mistake]:
     tokens = {name: tokenizer for name, value in inputs.items() if (tokenizer := _tokenizer_of(value)) is not None}
     for name, by in tokens.items():
         yield from _tokens(name, inputs[name], by, tokenizers)
+    labels = _mapping(_mapping(spec.get("data")).get("tokens"))
+    of_labels = {name: used for name, value in labels.items() if (used := _tokenizer_of({"tokens": value})) is not None}
+    for name, used in of_labels.items():
+        yield from _known(("data", "tokens", name), labels[name], used, tokenizers)
+        if name not in targets:
+            hint = did_you_mean(name, list(targets), "targets")
+            yield Mistake(("data", "tokens", name), f"no loss uses the target '{name}'", hint, True)
     for name in tokenizers:
-        if name not in tokens.values():
+        if name not in {*tokens.values(), *of_labels.values()}:
             message = f"nothing uses the tokenizer '{name}'"
             yield Mistake(("tokenizers", name), message, f"give an input `tokens: {name}`, or leave it out", True)
     for name, value in inputs.items():
@@ -51,16 +58,20 @@ def _tokenizer_of(value: Mapping[str, Any]) -> str | None:
 
 def _tokens(name: str, value: Mapping[str, Any], by: str, tokenizers: Mapping[str, Any]) -> Iterator[Mistake]:
     path: Path = ("inputs", name, "tokens")
-    if by not in tokenizers:
-        hint = did_you_mean(by, list(tokenizers), "tokenizers") if tokenizers else f"add `tokenizers: {{{by}: word}}`"
-        at = (*path, "by") if isinstance(value["tokens"], dict) else path
-        yield Mistake(at, f"there is no tokenizer named {received(by)}", hint)
+    yield from _known(path, value["tokens"], by, tokenizers)
     if value.get("dtype") != "int64":
         yield Mistake(path, "tokens are whole numbers of dtype int64", "add `dtype: int64`", True)
     shape = value.get("shape")
-    if isinstance(shape, list) and not (len(shape) == 1 and isinstance(shape[0], str)):
+    if isinstance(shape, list) and not (len(shape) in (1, 2) and all(isinstance(size, str) for size in shape)):
         message = f"a text has any number of tokens, so the shape is one symbolic axis, received {received(shape)}"
-        yield Mistake(("inputs", name, "shape"), message, "write `shape: [time]`")
+        yield Mistake(("inputs", name, "shape"), message, "write `shape: [time]`, or [time, characters] for its words")
+
+
+def _known(path: Path, written: Any, by: str, tokenizers: Mapping[str, Any]) -> Iterator[Mistake]:
+    if by not in tokenizers:
+        hint = did_you_mean(by, list(tokenizers), "tokenizers") if tokenizers else f"add `tokenizers: {{{by}: word}}`"
+        at = (*path, "by") if isinstance(written, dict) else path
+        yield Mistake(at, f"there is no tokenizer named {received(by)}", hint)
 
 
 def _length(name: str, value: Mapping[str, Any], tokens: list[str]) -> Iterator[Mistake]:

@@ -21,6 +21,8 @@ from .wording import count_text
 
 Tokens = npt.NDArray[np.int32]
 """Of one text."""
+Row = Tokens | list[Tokens]
+"""The tokens of a text, or of each of its words, as a feature with two axes has them."""
 
 
 def encode_texts(texts: Iterable[str], tokenizer: Tokenizer, plan: TokenPlan) -> list[Tokens]:
@@ -30,11 +32,34 @@ def encode_texts(texts: Iterable[str], tokenizer: Tokenizer, plan: TokenPlan) ->
     return [np.array([*before, *tokenizer.encode(text), *after][: plan.longest], np.int32) for text in texts]
 
 
-def padded(rows: Sequence[Tokens], size: int, pad: int) -> npt.NDArray[np.int64]:
-    """int64 (rows, size): each row from its beginning, then padding."""
-    whole = np.full((len(rows), size), pad, np.int64)
+def encode_words(texts: Iterable[str], tokenizer: Tokenizer, plan: TokenPlan) -> list[list[Tokens]]:
+    """The tokens of each word of each text, words being what stands between spaces."""
+    known: dict[str, Tokens] = {}
+    rows = []
+    for text in texts:
+        words = text.split()
+        new = [word for word in dict.fromkeys(words) if word not in known]
+        known.update(zip(new, encode_texts(new, tokenizer, plan), strict=True))
+        rows.append([known[word] for word in words])
+    return rows
+
+
+def encode_field(field: Field, texts: Iterable[str], tokenizer: Tokenizer) -> Sequence[Row]:
+    """A field's rows: the tokens of each text, or of each word where the field has a second axis for them."""
+    assert field.tokens is not None
+    encode = encode_texts if len(field.shape) == 1 else encode_words
+    return encode(texts, tokenizer, field.tokens)
+
+
+def padded(rows: Sequence[Row], sizes: Sequence[int], pad: int) -> npt.NDArray[np.int64]:
+    """int64 (rows, *sizes): each row from its beginning, then padding."""
+    whole = np.full((len(rows), *sizes), pad, np.int64)
     for number, row in enumerate(rows):
-        whole[number, : len(row)] = row
+        if isinstance(row, list):
+            for place, word in enumerate(row):
+                whole[number, place, : len(word)] = word
+        else:
+            whole[number, : len(row)] = row
     return whole
 
 
@@ -49,7 +74,7 @@ class TokenColumns:
     def __init__(self, columns: Columns, fields: Sequence[Field], tokenizers: Mapping[str, Tokenizer]) -> None:
         texts = only(columns, list(tokenizers)).take(slice(None))
         rows = {
-            field.name: encode_texts(texts[field.name].tolist(), tokenizers[field.name], field.tokens)
+            field.name: encode_field(field, texts[field.name].tolist(), tokenizers[field.name])
             for field in fields
             if field.tokens is not None
         }
@@ -63,7 +88,7 @@ class TokenColumns:
         rest_names: tuple[str, ...],
         count: int,
         fields: Sequence[Field],
-        tokens: Mapping[str, Sequence[Tokens]],
+        tokens: Mapping[str, Sequence[Row]],
         pads: Mapping[str, int],
     ) -> None:
         self._rest, self._rest_names, self._count = rest, rest_names, count
@@ -85,10 +110,11 @@ class TokenColumns:
         numbers = np.arange(self._count)[rows]
         batch = {} if self._rest is None else dict(self._rest.take(rows))
         chosen = {name: [tokens[number] for number in numbers] for name, tokens in self._tokens.items()}
-        sizes = time_sizes(self._fields, chosen)
+        sizes = axis_sizes(self._fields, chosen)
         for field in self._fields:
             if field.tokens is not None:
-                batch[field.name] = padded(chosen[field.name], sizes[field.shape[0]], self._pads[field.name])
+                shape = [sizes[axis] for axis in field.shape]
+                batch[field.name] = padded(chosen[field.name], shape, self._pads[field.name])
             elif field.length_of is not None:
                 lengths = [len(tokens) for tokens in chosen[field.length_of]]
                 batch[field.name] = np.array(lengths, field.dtype)
@@ -104,13 +130,18 @@ class TokenColumns:
         return other
 
 
-def time_sizes(fields: Sequence[Field], chosen: Mapping[str, Sequence[Tokens]]) -> dict[int | str, int]:
-    """How long each axis becomes: as its longest text, at least 1. Features that share an axis share its length."""
+def axis_sizes(fields: Sequence[Field], chosen: Mapping[str, Sequence[Row]]) -> dict[int | str, int]:
+    """How long each axis becomes: as the longest text or word on it, at least 1. Fields that share one agree."""
     sizes: dict[int | str, int] = {}
     for field in fields:
-        if field.tokens is not None:
-            longest = max((len(tokens) for tokens in chosen[field.name]), default=1)
-            sizes[field.shape[0]] = max(sizes.get(field.shape[0], 1), longest)
+        if field.tokens is None:
+            continue
+        rows = chosen[field.name]
+        longest = [max(map(len, rows), default=1)]
+        if len(field.shape) == 2:
+            longest.append(max((len(word) for row in rows for word in row), default=1))
+        for axis, size in zip(field.shape, longest, strict=True):
+            sizes[axis] = max(sizes.get(axis, 1), size)
     return sizes
 
 

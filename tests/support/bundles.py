@@ -46,6 +46,7 @@ REDUCED: Mapping[str, Sequence[str]] = {
     "resnet50": ("constants={size: 32, width: 4, classes: 8, depths: [2, 2]}", *_QUICK),
     "resnet152": ("constants={size: 32, width: 4, classes: 8, depths: [2, 2]}", *_QUICK),
     "resnet20": ("constants={size: 16, width: 4, classes: 8, depth: 2}", *_QUICK),
+    "spam_rnn": ("training.optimizer={adam: {learning_rate: 0.02}}",),
     "unet_small": (
         "constants={size: 16, width: 4, channels: 1}",
         "training.batch_size=2",
@@ -53,6 +54,11 @@ REDUCED: Mapping[str, Sequence[str]] = {
     ),
     "vgg16": ("constants={size: 32, width: 4, classes: 8, depths: [1, 1, 2]}", *_QUICK),
     "vgg19": ("constants={size: 32, width: 4, classes: 8, depths: [1, 1, 3]}", *_QUICK),
+    "word_lm": (
+        "constants.width=16",
+        "training.batch_size=64",
+        "training.optimizer={adam: {learning_rate: 0.02}}",
+    ),
     "zfnet": ("constants={size: 64, width: 2, classes: 8}", *_QUICK),
 }
 """Networks of the library that tests of every spec make narrow, shallow and fast; tests/specs has their full sizes."""

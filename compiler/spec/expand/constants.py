@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from ...errors import Diagnostic
 from ..positions import Node, Positions, Source
@@ -59,8 +59,8 @@ def _sizes_of_tokenizers(root: Node, known: Mapping[str, int]) -> dict[str, Any]
         written = node.plain()
         fields = written if isinstance(written, dict) else {"level": written}
         size = fields.get("size")
-        level: Literal["bpe", "char"] = "bpe" if fields.get("level") == "bpe" else "char"
         if not isinstance(size, int) or isinstance(size, bool):
             size = None  # a formula, or a mistake that the schema reports
-        sizes[name] = known.get(name, TokenizerSettings(level=level, size=size).stand_in)
+        settings = TokenizerSettings(level="bpe" if fields.get("level") == "bpe" else "char", size=size)
+        sizes[name] = known.get(name, settings.stand_in)
     return sizes
