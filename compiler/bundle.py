@@ -191,7 +191,7 @@ class Bundle:
                     file = staging / name
                     file.parent.mkdir(exist_ok=True)
                     write_parts(file, parts)
-            (staging / "manifest.json").write_text(json.dumps(self.manifest, indent=2) + "\n", encoding="utf-8")
+            (staging / "manifest.json").write_text(manifest_text(self.manifest) + "\n", encoding="utf-8")
             staging.chmod(0o755)
             staging.replace(folder)
         except OSError as error:
@@ -256,6 +256,18 @@ def _no_search_for_garbage() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
+
+
+def manifest_text(value: Any, margin: str = "") -> str:
+    """JSON with an entry a line, items of lists on one each: a deep network has thousands, for which the encoder that
+    indents is slow."""
+    inner = margin + "  "
+    if isinstance(value, Mapping) and value:
+        lines = [f"{inner}{json.dumps(key)}: {manifest_text(one, inner)}" for key, one in value.items()]
+        return "{\n" + ",\n".join(lines) + f"\n{margin}}}"
+    if isinstance(value, list) and any(isinstance(one, Mapping) for one in value):
+        return "[\n" + ",\n".join(f"{inner}{json.dumps(one)}" for one in value) + f"\n{margin}]"
+    return json.dumps(value)
 
 
 def write_parts(file: Path, parts: Iterable[bytes | memoryview]) -> None:

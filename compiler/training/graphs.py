@@ -381,14 +381,24 @@ def _optimized(spec: Spec, graphs: Mapping[str, Graph], passes: Sequence[Pass]) 
     """Raises SpecError where numbers of the spec turn out not to fit once they are computed."""
     checked: set[Node] = set()
     try:
-        chosen = {name: choose_conv_forms(graph) if name in LEARNING else graph for name, graph in graphs.items()}
-        optimized = {name: optimize(graph, passes, checked) for name, graph in chosen.items()}
+        chosen = {**graphs, **_with_conv_forms([graphs[name] for name in LEARNING if name in graphs])}
+        optimized = {name: optimize(chosen[name], passes, checked) for name in graphs}
         return {
             name: optimize(graph, (use_signed_integers,), checked) if name in API_GRAPHS else graph
             for name, graph in optimized.items()
         }
     except BuildError as error:
         raise SpecError([Diagnostic(spec.origin_of(("network",)), error.message, error.hint)]) from None
+
+
+def _with_conv_forms(learning: Sequence[Graph]) -> dict[str, Graph]:
+    """The graphs with their convolutions in the forms chosen, at one go, because they share nearly all nodes."""
+    outputs = {f"{i}.{name}": value for i, graph in enumerate(learning) for name, value in graph.outputs.items()}
+    made = choose_conv_forms(Graph("learning", (), outputs)).outputs
+    return {
+        graph.name: replace(graph, outputs={name: made[f"{i}.{name}"] for name in graph.outputs})
+        for i, graph in enumerate(learning)
+    }
 
 
 def _gradients(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
 from netwright.compiler import compile_spec, load_spec_text
+from netwright.compiler.bundle import manifest_text
 from netwright.compiler.emit import emit, file_parts
 from netwright.compiler.errors import InternalError
 from netwright.compiler.ir import DType, Graph, graph_input
@@ -32,6 +34,18 @@ def test_the_file_is_the_model(tmp_path: Path) -> None:
     for name, array in weights.items():
         np.testing.assert_array_equal(found[name], array)
     assert _without_order(written) == _without_order(expected)
+
+
+def test_the_manifest_has_an_entry_a_line(tmp_path: Path) -> None:
+    bundle = compile_spec(load_spec_text(SPEC, "spec.yaml"))
+    bundle.write(tmp_path / "bundle")
+    text = (tmp_path / "bundle" / "manifest.json").read_text(encoding="utf-8")
+    assert json.loads(text) == json.loads(json.dumps(bundle.manifest))
+    (line,) = [line for line in text.splitlines() if line.startswith('    {"name": "dense1/weight"')]
+    assert json.loads(line.rstrip(","))["shape"] == [300, 200]
+    assert manifest_text({"empty": {}, "none": None, "numbers": [1, 2]}) == (
+        '{\n  "empty": {},\n  "none": null,\n  "numbers": [1, 2]\n}'
+    )
 
 
 def _without_order(model: onnx.ModelProto) -> bytes:
