@@ -38,7 +38,8 @@ def command(run: Path, input_: Path, output: Path | None, device: str | None) ->
     if output is not None:
         check_output_path(output, [field.name for field in bundle.manifest.outputs])
     features = [dataclasses.asdict(field) for field in bundle.manifest.inference_features]
-    columns = read_features(input_, features, (bundle.manifest.data or {}).get("source"))
+    data = bundle.manifest.data or {}
+    columns = read_features(input_, features, data.get("source"), data.get("series"))
     outputs = Predictor(bundle, device_for(bundle, device)).predict(columns.take(slice(None)))
     if output is None:
         click.echo(csv_bytes(outputs).decode(), nl=False)

@@ -123,6 +123,8 @@ def _rows_for_schedule(loaded: LoadedSpec, tokenizers: Mapping[str, TokenizerFil
         from .vocabularies import training_windows
 
         return training_windows(loaded.spec, loaded.base, tokenizers)
+    if data.series is not None:
+        return series_rows(loaded.spec, loaded.base)
     given = [item.name for item in loaded.spec.inputs if item.length_of is None and item.drawn is None]
     names = [*given, *loaded.spec.columns_of_losses]
     found = [data.columns.get(name, name) for name in names]
@@ -139,3 +141,17 @@ def _rows_for_schedule(loaded: LoadedSpec, tokenizers: Mapping[str, TokenizerFil
         balance = {"method": data.balance.method, "column": data.columns.get(by, by), "stratify": stratify}
     plan = {"source": data.source, "split": vars(data.split), "balance": balance}
     return training_rows(plan, loaded.base, columns)
+
+
+def series_rows(spec: Spec, base: Path) -> int:
+    """How many examples of a series an epoch of training goes through.
+
+    Raises:
+        SpecError: the network cannot be built.
+        UserError: the series cannot be had, or has no such examples.
+    """
+    from netwright.compiler.manifest import data_columns, data_entry
+    from netwright.runtime.data.plan import load_partitions
+
+    columns = data_columns(spec)
+    return load_partitions(data_entry(spec), columns["features"], columns["targets"], base).train.rows

@@ -267,6 +267,7 @@ def data_entry(spec: Spec) -> dict[str, Any]:
         },
         "shuffle": data.shuffle,
         "balance": None if data.balance is None else {"method": data.balance.method, "by": data.balance.by},
+        **({} if data.series is None else {"series": vars(data.series)}),
         **_text_entry(spec, data),
     }
 

@@ -68,6 +68,7 @@ EXAMPLES: Final[Mapping[str, str]] = {
     "training.early_stopping": "training:\n  loss: squared_error\n  early_stopping: {patience: 5, monitor: loss}",
     "data": "data:\n  source: {npz: flowers.npz}\n  split: {validation: 0.1, test: 0.2}\n  columns: {x: petals}",
     "data.split": "data:\n  source: digits\n  split: {validation: 0.1, test: 0.2, stratify: label}",
+    "data.series": "data:\n  source: sunspots\n  series: {length: 44, horizon: 11}\n  split: {test: 0.2}",
     "data.balance": "data:\n  source: digits\n  balance: oversample",
     "data.windows": (
         "tokenizers: {characters: char}\ninputs: {text: {shape: [time], dtype: int64, tokens: characters}}\n"

@@ -278,6 +278,8 @@ class _Checker:
             if all(isinstance(p, (int, float)) and 0 <= p < 1 for p in parts) and sum(parts) >= 1:
                 message = f"validation and test together must be below 1, received {received(float(sum(parts)))}"
                 self._add(("data", "split"), message, "something must be left to train on", of_key=True)
+        if "series" in self._data:
+            self._check_series(split)
         columns = self._data.get("columns")
         wanted = [*self._inputs, *(t for t in self._targets if t not in self._inputs), *self._columns]
         for name in columns if isinstance(columns, dict) else ():
@@ -292,6 +294,17 @@ class _Checker:
         if isinstance(by, str) and by not in self._targets:
             hint = did_you_mean(by, self._targets, "targets")
             self._add(("data", "balance", "by"), f"no loss uses the target '{by}'", hint)
+
+    def _check_series(self, split: Any) -> None:
+        """A series is split by time, and its examples are not cut or chosen in another way."""
+        for key in ("seed", "stratify"):
+            if isinstance(split, dict) and key in split:
+                message = f"data with `series` are split by time, so there is no {key}"
+                self._add(("data", "split", key), message, "leave it out", of_key=True)
+        for key in ("balance", "windows", "bucket_by"):
+            if key in self._data:
+                message = f"'series' says already which examples there are, so there is no {key}"
+                self._add(("data", key), message, "leave it out", of_key=True)
 
 
 def _holds_formula(value: Any) -> bool:

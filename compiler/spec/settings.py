@@ -393,11 +393,32 @@ class Windows(Described):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Series(Described):
+    """How examples are cut from a series: `runtime/data/series.py`."""
+
+    shorthand: ClassVar[str | None] = "length"
+    length: int = spec_field("Rows in a row that are an example's features.", minimum=1)
+    horizon: int = spec_field("Rows after them that are its targets.", default=1, minimum=1)
+    stride: int = spec_field("Rows from the start of an example to that of the next.", default=1, minimum=1)
+    missing: Literal["error", "drop", "previous"] = spec_field(
+        "What to do about missing numbers: `error`; `drop` the examples that lack one; let the `previous` known number "
+        "stand for a missing feature, and drop the examples whose target is missing.",
+        default="error",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class DataSettings(Described):
     """Where the examples come from."""
 
     source: Any = spec_field("An entry of the data sources.", schema={"type": ["string", "object"]})
     split: Split = spec_field("Parts kept apart from training.", default_factory=lambda: Split())
+    series: Series | None = spec_field(
+        "Cut examples from a series, whose rows are in the order of time and evenly spaced: each feature is `length` "
+        "rows of its column, each target the `horizon` rows after them. `split` is by time then: the last rows are the "
+        "test data, those before them the validation data, and an example belongs where its targets are.",
+        default=None,
+    )
     shuffle: bool = spec_field("A new order of the training examples in each epoch.", default=True)
     columns: Mapping[str, str | list[str]] = spec_field(
         "Input or target name -> column of the source, where the two differ; a list of columns makes one vector.",

@@ -20,7 +20,7 @@ import numpy as np
 
 from ..errors import UserError
 from .columns import Array, Batch
-from .missing import DROP, ERROR, MEAN, MissingRules, Policy
+from .missing import DROP, ERROR, KEEP, MEAN, MissingRules, Policy
 from .optional import require_package
 from .problems import all_or_problems
 from .wording import alternatives, count_text
@@ -95,14 +95,14 @@ class Decoder:
         if policy in (ERROR, DROP):  # rows to drop are gone already
             self._refuse_missing(name, mask, rows)
             return np.asarray(values.to_numpy(zero_copy_only=False))
-        if isinstance(policy, str) and policy != MEAN:
+        if isinstance(policy, str) and policy not in (MEAN, KEEP):
             raise UserError(
                 f"{self.where}, column '{name}': holds numbers, so missing ones cannot become {policy!r}",
-                "fill in a number, or: error, drop, mean",
+                "fill in a number, or: error, drop, mean, keep",
             )
         pa = arrow()
         numbers = np.array(values.cast(pa.float64()).to_numpy(zero_copy_only=False))  # a copy, to be written to
-        numbers[mask] = np.nan if policy == MEAN else float(policy)
+        numbers[mask] = np.nan if policy in (MEAN, KEEP) else float(policy)
         return numbers
 
     def _codes(self, name: str, values: Any, policy: Policy, rows: Array) -> Array:
@@ -124,10 +124,9 @@ class Decoder:
         if policy in (ERROR, DROP):
             self._refuse_missing(name, missing_mask(text), rows)
             return text
-        if policy == MEAN:
-            raise UserError(
-                f"{self.where}, column '{name}': text has no mean to fill in", "say error, drop, or a text to fill in"
-            )
+        if policy in (MEAN, KEEP):
+            reason = "has no mean to fill in" if policy == MEAN else "cannot stay missing"
+            raise UserError(f"{self.where}, column '{name}': text {reason}", "say error, drop, or a text to fill in")
         return text.fill_null(policy if isinstance(policy, str) else f"{policy:g}")
 
     def _vectors(self, name: str, values: Any, pc: Any, rows: Array) -> Array:

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..atomic import write_atomically
 from ..errors import UserError
-from .columns import Array, ArrayColumns
+from .columns import Array, ArrayColumns, Columns
 from .conform import Field, columns_of, conform
 from .files import read_npy, read_npz
 from .table_input import KIND_OF_SUFFIX, read_table
@@ -24,19 +24,21 @@ _READ = (".npz", ".npy")
 _WRITTEN = (".npz", ".npy", ".csv", ".json")
 
 
-def read_features(path: Path, features: Sequence[Mapping[str, Any]], source: Any = None) -> ArrayColumns:
+def read_features(
+    path: Path, features: Sequence[Mapping[str, Any]], source: Any = None, series: Mapping[str, Any] | None = None
+) -> Columns:
     """The features of a manifest from a file: `.npz` with an array for each, `.npy` when there is only one, or a table.
 
     The first axis counts rows. Arrays are checked and cast as training data is. Further arrays are left out. Tables
     (`.csv`, `.tsv`, `.parquet`, `.arrow`, `.feather`) have the columns of the training data, and are read as `source`,
-    the manifest's `data.source`, says.
+    the manifest's `data.source`, says; with its `data.series` a table is a series, and each window of it a row.
     Raises UserError for another kind of file, a missing array, and values the model cannot take.
     """
     fields = list(columns_of(features))
     names = [field.name for field in fields]
     suffix = path.suffix.lower()
     if suffix in KIND_OF_SUFFIX:
-        return read_table(path, fields, source)
+        return read_table(path, fields, source, series)
     if suffix not in _READ:
         endings = f"{', '.join(_READ)}, {', '.join(KIND_OF_SUFFIX)}"
         raise UserError(f"{path}: input must be a file ending in {endings}, received '{path.suffix or path.name}'")

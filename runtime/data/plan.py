@@ -18,6 +18,7 @@ from .columns import Array, Columns, Subset, count_classes, only
 from .conform import Field, columns_of
 from .conformed import Adapter, adapt
 from .problems import all_or_problems
+from .series import SeriesPlan, cut_parts
 from .source import build_source
 from .split import part_sizes, split_rows
 from .wording import alternatives, count_text
@@ -69,8 +70,8 @@ def load_partitions(
     """Load, check and split what a manifest's `data`, `features` and `targets` describe.
 
     Features that are drawn have no column. A partition the source brings is used as it is; `data.split` (validation,
-    test, seed, stratify) takes the others from the training rows. `data.balance` repeats rare classes in `epoch`.
-    Relative paths start at `base`.
+    test, seed, stratify) takes the others from the training rows. `data.series` cuts examples from a series, which is
+    split by time. `data.balance` repeats rare classes in `epoch`. Relative paths start at `base`.
 
     Raises UserError with every problem found: missing columns, bad values, a split that cannot be made.
     """
@@ -81,6 +82,17 @@ def load_partitions(
     raw = dataset.partitions()
     places = _places(raw, f"data source '{source.kind}'")
     cut = _cuts(data.get("split") or {}, raw, source.kind)
+    if data.get("series"):
+        if dataset.mean_filled:
+            raise UserError(
+                f"data source '{source.kind}': `missing: mean` is for rows without an order, but data.series has one",
+                "write `missing: keep`, and data.series.missing",
+            )
+        named = [entry["name"] for entry in targets]
+        cuts = cut_parts(raw, fields, named, SeriesPlan.of(data["series"]), cut.fractions, places)
+        entry = source.fitted(dataset.categories, {}).entry()
+        facts = DataFacts(entry, _names_of_codes(fields, dataset.categories))
+        return Partitions(cuts["train"], cuts.get("validation"), cuts.get("test"), facts=facts)
     labels = None
     if cut.stratify:
         labels = _labels(raw["train"], cut.stratify, fields, places["train"])

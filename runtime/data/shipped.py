@@ -1,4 +1,4 @@
-"""The small tables inside the package."""
+"""The small tables and series inside the package."""
 
 from __future__ import annotations
 
@@ -36,3 +36,17 @@ class ShippedTable(DataSource):
             )
         columns = ArrayColumns({"x": stored["x"].astype(np.float32), **measured, "label": stored["y"].astype(np.int64)})
         return Dataset(columns, categories={"label": self.class_names})
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShippedSeries(DataSource):
+    """Base of the shipped series: an `.npz` file with an array for each column, rows in the order of time."""
+
+    file: ClassVar[Path]
+
+    def load(self, base: Path) -> Dataset:
+        from .columns import ArrayColumns
+        from .files import read_npz
+
+        del base
+        return Dataset(ArrayColumns(read_npz(self.file)))

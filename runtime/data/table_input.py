@@ -8,10 +8,11 @@ from typing import Any
 
 from netwright.schema import entry_kind
 
-from .columns import ArrayColumns
+from .columns import ArrayColumns, Columns
 from .conform import Field
 from .conformed import Adapter
-from .missing import DROP, ERROR
+from .missing import DROP, ERROR, KEEP
+from .series import SeriesPlan, latest_windows
 from .source import build_source
 
 KIND_OF_SUFFIX = {
@@ -24,8 +25,10 @@ KIND_OF_SUFFIX = {
 }
 
 
-def read_table(path: Path, fields: Sequence[Field], source: Any) -> ArrayColumns:
-    """The fields' columns of a table file. `source` is the manifest's `data.source`, or None.
+def read_table(path: Path, fields: Sequence[Field], source: Any, series: Any = None) -> Columns:
+    """The fields' columns of a table file. `source` is the manifest's `data.source`, or None; `series` its
+    `data.series`: then the table is a series, and each row of the answer is for one window, the last for that which
+    ends with the table.
 
     What the source says about columns holds here too, where it is a table: a CSV file has the delimiter and encoding of
     the training data. No row is dropped: each needs an answer, so missing values are filled in or refused.
@@ -39,7 +42,12 @@ def read_table(path: Path, fields: Sequence[Field], source: Any) -> ArrayColumns
     if trained == kind:
         kept = ("delimiter", "encoding", "names", "missing_text", "decimal_point")
         stated |= {key: arguments[key] for key in kept if isinstance(arguments, Mapping) and key in arguments}
+    if series is not None:
+        unsaid = [name for name in wanted if name not in stated.get("categories", {})]
+        stated["missing"] = {**dict.fromkeys(unsaid, KEEP), **stated.get("missing", {})}
     table = build_source({kind: {**stated, "path": str(path)}}).reading(wanted).load(Path())
+    if series is not None:
+        return latest_windows(table.train, fields, SeriesPlan.of(series), str(path))
     adapter = Adapter(tuple(fields), str(path), {})
     adapter.check_names(table.names or table.train.names)
     return ArrayColumns(adapter(table.train.take(slice(None))), str(path))

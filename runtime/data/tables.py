@@ -41,7 +41,7 @@ class TableSource(DataSource):
     test: str | None = spec_field("A file with test data of its own.", default=None)
     missing: Any = spec_field(
         "What to do about missing values, for all columns or `{column: …}`: `error`; `drop` the row; fill in the `mean`"
-        " of the training rows, or a value.",
+        " of the training rows, or a value; `keep` it missing for `data.series` to deal with.",
         default="error",
         schema=MISSING_SCHEMA,
     )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 import io
+import itertools
 import json
 import os
 import tarfile
@@ -55,9 +57,10 @@ def test_diabetes_equals_its_reference() -> None:
 def test_sources_and_licences_are_stated() -> None:
     text = FILE.read_text(encoding="utf-8")
     rows = [line for line in text.splitlines() if ".npz`" in line]
-    assert len(rows) == 4
+    assert len(rows) == 6
     for row in rows:
-        assert "CC BY 4.0" in row or ("diabetes" in row and "none stated by its authors" in row)
+        licences = ("CC BY 4.0", "public domain", "none stated by its authors")
+        assert any(licence in row for licence in licences)
 
 
 def test_spiral() -> None:
@@ -158,3 +161,19 @@ def test_the_real_corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("NETWRIGHT_CACHE", str(tmp_path))
     fetch("spam_assassin")
     assert np.bincount(load("spam_assassin")["label"]).tolist() == [4150, 1896]
+
+
+def test_the_sunspots() -> None:
+    ours = load("sunspots")
+    assert ours["year"].tolist() == list(range(1700, 2009))
+    assert ours["sunspots"].dtype == np.float32
+    assert ours["sunspots"][[0, 1, -1]].tolist() == pytest.approx([5, 11, 2.9])
+    assert ours["sunspots"].argmax() == 1957 - 1700
+
+
+def test_carbon_dioxide_is_measured_every_week_but_59() -> None:
+    ours = load("co2")
+    days = [datetime.date(date // 10000, date // 100 % 100, date % 100) for date in ours["date"].tolist()]
+    assert {later - day for day, later in itertools.pairwise(days)} == {datetime.timedelta(7)}
+    assert (len(days), int(np.isnan(ours["co2"]).sum())) == (2284, 59)
+    assert ours["co2"][[0, -1]].tolist() == pytest.approx([316.1, 371.5])

@@ -135,7 +135,7 @@ def test_text_that_means_missing(tmp_path: Path) -> None:
             b"a,n\nx,2\nx,\n",
             {"missing": {"n": "none"}},
             "{file}, column 'n': holds numbers, so missing ones cannot become 'none'",
-            "fill in a number, or: error, drop, mean",
+            "fill in a number, or: error, drop, mean, keep",
         ),
         (
             b"a\n1\n",

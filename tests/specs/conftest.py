@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from netwright.cli.library import LIBRARY, library
+from netwright.cli.specs import series_rows
 from netwright.cli.vocabularies import fit_vocabularies
 from netwright.compiler import compile_spec, load_spec
 from netwright.runtime.data import source_schema
@@ -33,7 +34,10 @@ def compiled(tmp_path: Path) -> Compile:
         spec = load_spec(library()[name].path, data_schema=source_schema(), overrides=overrides)
         data = {"source": spec.data.source, "split": vars(spec.data.split)} if spec.data else None
         folder = tmp_path / f"bundle{len(list(tmp_path.iterdir()))}"
-        rows = training_rows(data, LIBRARY) if data else None
+        if spec.data and spec.data.series:
+            rows = series_rows(spec, LIBRARY)
+        else:
+            rows = training_rows(data, LIBRARY) if data else None
         compile_spec(spec, train_rows=rows, vocabularies=fit_vocabularies(spec, LIBRARY)).write(folder)
         return folder
 

@@ -13,6 +13,7 @@ import pytest
 import yaml
 from netwright.compiler import load_spec_text
 from netwright.compiler.bundle import Target
+from netwright.compiler.layers import Shared
 from netwright.compiler.layers.recurrence import Recurrence
 from netwright.runtime.data import source_schema
 from support.bundles import (
@@ -42,8 +43,9 @@ ALONE = ("auxiliary", "discriminator/")
 RECURRENT = [
     name
     for name in SPECS
-    if (loops := [e.layer for e in library_spec(name).layers if isinstance(e.layer, Recurrence)])
-    and all(layer.causal for layer in loops)
+    if (layers := [e.layer for e in library_spec(name).layers if not isinstance(e.layer, Shared)])
+    and any(isinstance(layer, Recurrence) for layer in layers)
+    and all(layer.causal for layer in layers)
 ]
 """Those that can go step by step."""
 KEPT = ("parameter", "statistic", "fitted")
