@@ -20,3 +20,9 @@ def test_digits_rows_lstm_reads_95_percent_of_the_test_digits(trained: Train, fi
         state = out["lstm1/state.next"]
     np.testing.assert_allclose(out["probabilities"], run.predict(image=images)["probabilities"], rtol=1e-4, atol=1e-6)
     figures.add("digits_rows_lstm", f"{run.test('accuracy'):.1%} of the test data right", run.summary.seconds)
+
+
+def test_digits_rows_transformer_reads_97_percent_of_the_test_digits(trained: Train, figures: Figures) -> None:
+    run = trained("digits_rows_transformer")
+    assert run.test("accuracy") >= 0.97
+    figures.add("digits_rows_transformer", f"{run.test('accuracy'):.1%} of the test data right", run.summary.seconds)
