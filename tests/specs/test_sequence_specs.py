@@ -98,3 +98,9 @@ def assert_baselines(run: Trained, column: str, horizon: int) -> None:
     assert run.test("mae_persistence") == pytest.approx(np.mean(last), rel=1e-5)
     assert run.test("mae_seasonal_naive") == pytest.approx(np.mean(season), rel=1e-5)
     assert evaluate(run.run)["test"] == pytest.approx(run.summary.test)
+
+
+def test_digits_rows_transformer_reads_97_percent_of_the_test_digits(trained: Train, figures: Figures) -> None:
+    run = trained("digits_rows_transformer")
+    assert run.test("accuracy") >= 0.97
+    figures.add("digits_rows_transformer", f"{run.test('accuracy'):.1%} of the test data right", run.summary.seconds)

@@ -33,6 +33,12 @@ REDUCED: Mapping[str, Sequence[str]] = {
     ),
     "conv_autoencoder": ("constants={width: 2, code: 8}",),
     "dcgan_small": ("constants={width: 2, numbers: 8}", "training.batch_size=16"),
+    "digits_rows_transformer": ("constants.rate=0",),
+    "gpt_mini": (
+        "constants={width: 8, depth: 2, heads: 2, context: 32}",
+        "training.batch_size=64",
+        "training.optimizer={adam: {learning_rate: 0.02}}",
+    ),
     "googlenet": ("constants={size: 32, width: 8, classes: 8}", *_QUICK),
     "mobilenet_v1": (
         "constants.size=32",
