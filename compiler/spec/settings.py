@@ -410,6 +410,16 @@ class DataSettings(Described):
             },
         },
     )
+    next_tokens: Mapping[str, str] = spec_field(
+        "Target -> the input with `tokens` that it is one token ahead of: of the input `begin a b` the target is "
+        "`a b end`, so that a decoder learns to say what comes next.",
+        default_factory=dict,
+        schema={
+            "type": "object",
+            "minProperties": 1,
+            "additionalProperties": {"type": "string", "x-expected": "the name of an input with tokens"},
+        },
+    )
     balance: Balance | None = spec_field("Show rare classes more often.", default=None)
     windows: Windows | None = spec_field("Cut the texts into windows, for a language model.", default=None)
     bucket_by: str | None = spec_field(

@@ -41,6 +41,8 @@ ALONE = ("auxiliary", "discriminator/")
 """Layers with these names are read by losses alone."""
 RECURRENT = [name for name in SPECS if any(isinstance(e.layer, Recurrence) for e in library_spec(name).layers)]
 """All of them can go step by step."""
+ENCODING = {"caption", "reverse", "translate"}
+"""Those that read something before they write."""
 KEPT = ("parameter", "statistic", "fitted")
 """The kinds of state that inference reads."""
 every_spec = pytest.mark.parametrize("name", EVERY)
@@ -65,6 +67,7 @@ def test_models_pass_the_full_check_of_onnx(name: str, target: Target, bundle_fo
     assert set(graphs) == {
         "inference",
         *(["inference_step"] if name in RECURRENT else []),
+        *(["inference_encode"] if name in ENCODING else []),
         *(["init"] if manifest["state"] else []),
         *(["fit"] if manifest["fitting"] else []),
         *(["prepare"] if any(item["dtype"] == "string" for item in manifest["features"]) else []),
