@@ -33,7 +33,7 @@ from .schedules.base import Horizon
 from .spec.model import Spec
 from .spec.settings import LayerEntry, TrainingSettings
 from .state import State
-from .tokenizer_files import TokenizerFile, check_next_tokens, check_sizes, file_of_tokenizer, require_tokenizers
+from .tokenizer_files import TokenizerFile, check_sizes, file_of_tokenizer, require_tokenizers
 from .training.graphs import SEED, Graphs, build_graphs
 from .training.ort_training import TRAINING_MODEL, ApiOptimizer
 from .training.update import RANDOM_COUNTER
@@ -240,7 +240,6 @@ def compile_spec(
         built = build_graphs(spec, horizon, PASSES_OF[target], vocabularies, training_api=api)
     if not api:
         _check_recording(spec, built)
-    check_next_tokens(spec, built.targets)
     check_sizes(spec, built.forward, built.targets, tokenizers)
     manifest = manifest_of(spec, target, built, choices, vocabularies, tokenizers)
     return Bundle(spec, target, built, manifest, tokenizers, choices.questions)

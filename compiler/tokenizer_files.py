@@ -48,27 +48,6 @@ def require_tokenizers(spec: Spec, files: Mapping[str, TokenizerFile]) -> None:
             raise SpecError([Diagnostic(item.origin, message, "add a `data` section that has them")])
 
 
-def check_next_tokens(spec: Spec, targets: Mapping[str, Target]) -> None:
-    """Raises SpecError for a target of `data.next_tokens` that no loss has, or an input that it cannot be made of."""
-    inputs = {item.name: item for item in spec.inputs}
-    found = []
-    for target, name in (spec.data.next_tokens if spec.data else {}).items():
-        origin = spec.origin_of(("data", "next_tokens", target))
-        tokens = inputs[name].tokens if name in inputs else None
-        if target not in targets:
-            hint = f"the targets are {', '.join(targets)}" if targets else None
-            found.append(Diagnostic(origin, f"'{target}' is no target of a loss", hint))
-        if tokens is None:
-            known = [item.name for item in spec.inputs if item.tokens is not None]
-            hint = f"those are {', '.join(known)}" if known else None
-            found.append(Diagnostic(origin, f"'{name}' is no input with tokens", hint))
-        elif not tokens.begin or tokens.end:
-            message = f"the tokens of '{name}' must have a begin and no end, so that each has one that comes next"
-            found.append(Diagnostic(origin, message, f"write 'tokens: {{by: {tokens.by}, begin: true}}'"))
-    if found:
-        raise SpecError(found)
-
-
 def check_sizes(
     spec: Spec, forward: Forward, targets: Mapping[str, Target], files: Mapping[str, TokenizerFile]
 ) -> None:
