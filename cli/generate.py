@@ -33,7 +33,15 @@ BETWEEN = "---"
 
 @click.command("generate")
 @click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
-@click.option("--prompt", metavar="TEXT", required=True, help="The text to go on with; - reads it from standard input.")
+@click.option("--prompt", metavar="TEXT", help="The text to go on with; - reads it from standard input.")
+@click.option(
+    "--input",
+    "inputs",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="What the network reads before it writes: a text, or the file of an array (.npy) or of an image. The prompt"
+    " may be left out then.",
+)
 @click.option(
     "--length",
     type=click.IntRange(min=1),
@@ -82,7 +90,8 @@ BETWEEN = "---"
 @device_option
 def command(
     run: Path,
-    prompt: str,
+    prompt: str | None,
+    inputs: tuple[str, ...],
     length: int,
     temperature: float | None,
     top_k: int | None,
@@ -95,11 +104,12 @@ def command(
     no_cache: bool,
     device: str | None,
 ) -> None:
-    """Go on with a text, by a finished run or a bundle folder.
+    """Go on with a text, or write one about an input, by a finished run or a bundle folder.
 
     Tokens are drawn by their probabilities, unless --greedy or --beam says otherwise. The text is printed as it comes.
     """
     from netwright.runtime import Generator
+    from netwright.runtime.generation.reading import read_given
 
     drawing = {"--temperature": temperature, "--top-k": top_k, "--top-p": top_p, "--seed": seed}
     how = _how(drawing, greedy=greedy, beam=beam, length_penalty=length_penalty)
@@ -107,16 +117,33 @@ def command(
         raise click.UsageError("--greedy has one text, so it does not go together with --count")
     if beam is not None and count > beam:
         raise click.UsageError(f"--count {count} is more than --beam {beam} keeps")
+    if prompt is None and not inputs:
+        raise click.UsageError("Missing option '--prompt'.")
+    written = _named(inputs)
     generator = Generator.load(run, device=device, cache=not no_cache)
-    text = sys.stdin.read() if prompt == "-" else prompt
+    text = sys.stdin.read() if prompt == "-" else prompt or ""
     _note_unknown(generator, text)
+    given = read_given(written, generator.reading.features if generator.reading else ())
     if count > 1:
-        (found,) = generator.generate_batch([text], how, length=length, seed=seed or 0, count=count)
+        (found,) = generator.generate_batch([text], how, length=length, seed=seed or 0, count=count, given=given)
         click.echo(f"\n{BETWEEN}\n".join(_shown(text + (one.text or "")).removesuffix("\n") for one in found))
         return
     printer = _Printer(text)
-    generator.generate(text, how, length=length, seed=seed or 0, on_text=printer.show)
+    generator.generate(text, how, length=length, seed=seed or 0, given=given, on_text=printer.show)
     printer.end()
+
+
+def _named(inputs: tuple[str, ...]) -> dict[str, str]:
+    """The values of `NAME=VALUE` by name. Raises UsageError for another form, and for a name that comes twice."""
+    named: dict[str, str] = {}
+    for item in inputs:
+        name, equals, value = item.partition("=")
+        if not equals or not name:
+            raise click.UsageError(f"--input takes NAME=VALUE, received '{item}'")
+        if name in named:
+            raise click.UsageError(f"--input names '{name}' twice")
+        named[name] = value
+    return named
 
 
 class _Printer:

@@ -15,7 +15,7 @@ from .specs import compile_loaded, load_spec, set_option
 if TYPE_CHECKING:
     from netwright.compiler import Bundle
 
-GRAPHS = ("inference", "inference_step", "init", "step", "evaluate", "gradients", "apply")
+GRAPHS = ("inference", "inference_encode", "inference_step", "init", "step", "evaluate", "gradients", "apply")
 
 
 @click.command("show")

@@ -24,6 +24,7 @@ from .variables import IN_FILES, Variables
 FORMAT: Final = 1
 FILES: Final = {
     "inference": "inference.onnx",
+    "inference_encode": "inference_encode.onnx",
     "inference_step": "inference_step.onnx",
     "init": "training/init.onnx",
     "step": "training/step.onnx",
@@ -38,7 +39,7 @@ API_FILES: Final = {name: f"{name}.onnx" for name in API_GRAPHS}
 OPTIMIZER_MODEL: Final = "optimizer_model.onnx"
 CHECKPOINT: Final = "checkpoint"
 
-WITH_WEIGHTS: Final = ("inference", "inference_step")
+WITH_WEIGHTS: Final = ("inference", "inference_encode", "inference_step")
 """The graphs that hold the weights."""
 
 
@@ -123,8 +124,10 @@ def _graph_entry(name: str, graph: Graph, built: Graphs) -> dict[str, Any]:
 def _input_role(name: str, built: Graphs) -> str:
     if name in built.state:
         return built.state[name].kind
-    if name in built.carried:
+    if name in built.step_form.carried:
         return "carried"
+    if name in built.step_form.memory:
+        return "memory"
     if name in built.forward.features or name in built.prepared:
         return "feature"
     if name in built.targets:
@@ -135,8 +138,10 @@ def _input_role(name: str, built: Graphs) -> str:
 def _output_entry(graph: str, name: str, value: Value, built: Graphs) -> dict[str, Any]:
     entry = _tensor(name, value)
     stem, _, suffix = name.rpartition(".")
-    if graph == "inference_step" and suffix == "next" and stem in built.carried:
+    if graph == "inference_step" and suffix == "next" and stem in built.step_form.carried:
         return {**entry, "role": "carried", "feeds": stem}
+    if graph == "inference_encode" and name not in built.forward.outputs:
+        return {**entry, "role": _input_role(name, built)}
     if graph in WITH_WEIGHTS:
         return {**entry, "role": "output"}
     if graph == "prepare":
@@ -202,6 +207,8 @@ def _data_columns(spec: Spec, forward: Forward, targets: Mapping[str, TargetInpu
     classes = [{**_column_entry(item.value, columns), "classes": item.classes} for item in targets.values()]
     made = {item.name: _made_of_text(item) for item in spec.inputs}
     made |= {name: {"tokens": vars(tokens)} for name, tokens in (spec.data.tokens if spec.data else {}).items()}
+    if spec.data is not None:
+        made |= {target: {"next_of": item} for target, item in spec.data.next_tokens.items()}
     windows = spec.data.windows if spec.data else None
     if windows is not None:
         made[windows.target] = {"next_of": next(item.name for item in spec.inputs if item.tokens is not None)}

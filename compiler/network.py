@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -70,13 +70,16 @@ class Carrying:
     """How the states of recurrent layers go from one run of a graph to the next.
 
     rows: in training, the examples of a batch; None where states are not carried from batch to batch.
-    stepping: whether the graph goes on where its last call ended: every state is an input and an output.
+    stepping: the inputs and layers that go on where the graph's last call ended, in a graph that does; their states are
+        inputs and outputs of it.
     single: whether such a graph takes one step a call, not several.
     """
 
     rows: int | None = None
-    stepping: bool = False
+    stepping: Collection[str] = ()
     single: bool = False
+    initial: dict[str, Value] = field(default_factory=dict)
+    """Of such a graph: name of each state -> where the first step starts from, if that is not zeros."""
     given: dict[str, Value] = field(default_factory=dict)
     """Name of each state that the graph brings -> the input or state tensor."""
     following: dict[str, Value] = field(default_factory=dict)
@@ -96,6 +99,8 @@ class _Context:
     carrying: Carrying
     base: Path | None
     cell: Callable[[LayerEntry, Value, Sequence[Value]], tuple[Sequence[Value], Value]]
+    steps: bool = False
+    """Whether the layer goes step by step."""
     prefix: str = ""
     """Of all names that the layer asks for."""
 
@@ -183,9 +188,11 @@ class _Context:
             )
         return tuple(words)
 
-    def carried_state(self, size: int, x: Value, stateful: bool) -> Value | None:
+    def carried_state(self, size: int, x: Value, stateful: bool, initial: Value | None = None) -> Value | None:
         name = f"{self.entry.name}/state"
-        if self.carrying.stepping:
+        if self.steps:
+            if initial is not None:
+                self.carrying.initial[name] = initial
             self.carrying.given[name] = graph_input(name, DType.float32, (BATCH, size))
             return self.carrying.given[name]
         if not (stateful and self.training and self.carrying.rows is not None):
@@ -207,7 +214,7 @@ class _Context:
             self.carrying.following[name] = value
 
     def kept(self, name: str, shape: Shape, dtype: DType = DType.float32) -> Value | None:
-        if not self.carrying.stepping:
+        if not self.steps:
             return None
         full = f"{self.entry.name}/{self.prefix}{name}"
         self.carrying.given[full] = graph_input(full, dtype, shape)
@@ -247,8 +254,8 @@ class _CellContext(_Context):
         del name, statistic, of, axes
         raise BuildError("a cell cannot hold statistics of the data", "put the layer before the recurrent layer")
 
-    def carried_state(self, size: int, x: Value, stateful: bool) -> Value | None:
-        del size, x
+    def carried_state(self, size: int, x: Value, stateful: bool, initial: Value | None = None) -> Value | None:
+        del size, x, initial
         if stateful:
             raise BuildError("a recurrent layer inside a cell cannot be stateful", path=("stateful",))
         return None
@@ -299,7 +306,7 @@ def build_forward(
     """
     carrying = Carrying() if carrying is None else carrying
     features = {
-        item.name: graph_input(item.name, DType(item.dtype), _shape(item.shape, carrying))
+        item.name: graph_input(item.name, DType(item.dtype), _shape(item, carrying))
         for item in spec.inputs
         if not (item.drawn and prepared)
     }
@@ -333,7 +340,7 @@ def _draw(inputs: Sequence[InputSpec], features: Mapping[str, Value], random_cou
             continue
         sized = next(value for value in features.values() if value.dtype is not DType.string)  # the checks saw to it
         with scope(item.name, item.origin):
-            extent = op.Expand(constant(0.0), shape_value(_shape(item.shape, Carrying()), sized))
+            extent = op.Expand(constant(0.0), shape_value(_shape(item, Carrying()), sized))
             key = random.key(counter, stream(f"{item.name}:drawn"))
             uniform = item.drawn == "uniform"
             drawn[item.name] = random.uniform(key, extent, -1.0, 1.0) if uniform else random.normal(key, extent)
@@ -357,12 +364,12 @@ def without_batch(shape: Shape) -> Shape:
     return shape[1:] if shape[:1] == (BATCH,) else shape
 
 
-def _shape(dims: Sequence[int | str], carrying: Carrying) -> Shape:
-    """A feature's shape. Where a graph goes on from call to call its first axis is time: one step, or any number."""
-    sizes = dims
-    if carrying.stepping:
-        any_number = dims[0] if isinstance(dims[0], str) else "time"
-        sizes = (1 if carrying.single else any_number, *dims[1:])
+def _shape(item: InputSpec, carrying: Carrying) -> Shape:
+    """A feature's shape. Where it goes on from call to call its first axis is time: one step, or any number."""
+    sizes = item.shape
+    if item.name in carrying.stepping:
+        any_number = sizes[0] if isinstance(sizes[0], str) else "time"
+        sizes = (1 if carrying.single else any_number, *sizes[1:])
     return (BATCH, *(symbol(dim) if isinstance(dim, str) else dim for dim in sizes))
 
 
@@ -434,6 +441,7 @@ class _Builder:
             return
         try:
             context = self.context(_Context, owner)
+            context.steps = entry.name in self.carrying.stepping
             _check_arity(owner.layer, len(inputs))
             with scope(entry.name, entry.origin):
                 value = owner.layer.build(context, *inputs)

@@ -58,6 +58,7 @@ def check_sizes(
     texts = dict(spec.texts)
     if windows is not None:
         texts[windows.target] = next(iter(texts.values()))
+    texts |= {target: texts[name] for target, name in (spec.data.next_tokens if spec.data else {}).items()}
     for name, tokens in texts.items():
         limits = {"what reads": forward.limits.get(name)}
         if name in targets:

@@ -28,6 +28,7 @@ class Predictor:
     """Keeps the sessions of a bundle open; `predict` may be called many times.
 
     part: another model that takes the same features, and its outputs, to run in place of `inference.onnx`.
+    graph: another graph of the bundle to run, with the features that it takes.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class Predictor:
         batch_size: int = 256,
         settings: SessionSettings | None = None,
         part: tuple[Path, Sequence[str]] | None = None,
+        graph: str = "inference",
     ) -> None:
         if batch_size < 1:
             raise UserError(f"batch_size must be a positive integer, received {batch_size}")
@@ -45,8 +47,10 @@ class Predictor:
         self._device = device
         self._batch_size = batch_size
         self._settings = settings
-        whole = [port.name for port in bundle.manifest.graphs["inference"].outputs]
-        self._model, outputs = part or (bundle.graph_file("inference"), whole)
+        whole = [port.name for port in bundle.manifest.graphs[graph].outputs]
+        self._model, outputs = part or (bundle.graph_file(graph), whole)
+        taken = {port.name for port in bundle.manifest.graphs[graph].inputs}
+        self._features = [field for field in bundle.manifest.features if field.name in taken]
         self._outputs = list(outputs)
         self._sessions: dict[int, Any] = {}
         self._tokenizers: dict[str, Tokenizer] = {}
@@ -69,10 +73,9 @@ class Predictor:
     def _conform(self, features: Mapping[str, ArrayLike]) -> dict[str, Array]:
         """The features that the model takes; those that only its losses read are passed over."""
         features = self._with_tokens(features)
-        manifest = self._bundle.manifest
-        known = [field.name for field in manifest.inference_features]
+        known = [field.name for field in self._features]
         listed = ", ".join(f"'{name}'" for name in known)
-        every = {field.name for field in manifest.features}
+        every = {field.name for field in self._bundle.manifest.features}
         unknown = [f"'{name}'" for name in features if name not in every]
         if unknown:
             raise UserError(f"unknown feature {', '.join(unknown)}", f"the model takes {listed}")
@@ -80,7 +83,7 @@ class Predictor:
         if missing:
             raise UserError(f"the feature {', '.join(missing)} is missing", f"the model takes {listed}")
         columns = {}
-        for field in manifest.inference_features:
+        for field in self._features:
             array = host_array(features[field.name])
             if array.ndim == 0:
                 raise UserError(f"feature '{field.name}': must have one row per example, received a single value")

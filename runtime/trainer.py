@@ -382,7 +382,7 @@ class Trainer:
         weights = self.state.numpy()
         kinds = ("parameter", "statistic", "fitted")
         kept = {entry.name: weights[entry.name] for entry in self.bundle.manifest.state if entry.kind in kinds}
-        for graph in ("inference", "inference_step"):
+        for graph in ("inference", "inference_encode", "inference_step"):
             if graph in self.bundle.manifest.graphs:
                 export_weights(self.bundle.graph_file(graph), kept)
         self.engine.export()

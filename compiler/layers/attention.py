@@ -83,6 +83,10 @@ network:
         if self.mask is not None and self.lengths is not None:
             raise BuildError("'mask' and 'lengths' say the same, so only one can be given", path=("lengths",))
 
+    @property
+    def causal(self) -> bool:
+        return True
+
     def build(self, context: LayerContext, *inputs: Value) -> Value:
         if self.units is not None and self.score != "additive":
             raise BuildError("'units' is for the additive score", "give 'score: additive' too", ("units",))

@@ -62,9 +62,10 @@ class LayerContext(Protocol):
     def vocabulary(self) -> tuple[str, ...]:
         """The words that were fitted for this layer. Raises BuildError when none were."""
 
-    def carried_state(self, size: int, x: Value, stateful: bool) -> Value | None:
+    def carried_state(self, size: int, x: Value, stateful: bool, initial: Value | None = None) -> Value | None:
         """The layer's state before the first step of `x`, (batch, size), where the graph brings one from the batch
-        before (`stateful`, while training) or from the step before (`inference_step`); else None."""
+        before (`stateful`, while training) or from the step before (`inference_step`); else None. `initial` is where
+        the first step of a sequence starts from, zeros if None."""
 
     def carry_state(self, value: Value) -> None:
         """The layer's state after the last step, (batch, size); kept where `carried_state` gave one."""
@@ -104,6 +105,9 @@ class Layer(Described):
 
     value_fields: ClassVar[tuple[str, ...]] = ()
     """Fields that name a value each: those given are read after the inputs, in this order."""
+
+    moving_fields: ClassVar[tuple[str, ...]] = ("mask",)
+    """Those of `value_fields` that go step by step with the input; others are read whole at every step."""
 
     host_only: ClassVar[bool] = False
     """Whether its operators run on a host's CPU alone (text): training graphs then take its output as an input."""

@@ -126,7 +126,7 @@ network:
 
     @property
     def causal(self) -> bool:
-        return self.causal_ and self.lengths is None
+        return self.memory is not None or (self.causal_ and self.lengths is None)
 
     @property
     def remembers(self) -> bool:

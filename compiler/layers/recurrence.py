@@ -37,8 +37,8 @@ class Recurrence(RecurrenceSettings, Layer):
 
     @property
     def causal(self) -> bool:
-        """The step form takes the state from outside: zeros before the first step."""
-        return self.lengths is None and self.initial == "zeros" and self.initial_from is None
+        """The step form takes the state from outside: before the first step zeros, or what `initial_from` names."""
+        return self.lengths is None and self.initial == "zeros"
 
     @property
     def remembers(self) -> bool:
@@ -106,17 +106,15 @@ class Loops:
 
     def _start(self, total: int) -> Value | None:
         """The state before the first step; None for zeros."""
-        carried = self._context.carried_state(total, self._x, self._layer.stateful)
-        if carried is not None:
-            return carried
-        if "initial_from" in self._given:
-            value = self._given["initial_from"]
-            if value.rank != 2 or value.shape[1] != total or not value.dtype.is_float:
-                raise BuildError(
-                    f"the state has the shape ({self._x.shape[0]}, {total}), 'initial_from' gives {value.type}",
-                    path=("initial_from",),
-                )
-            return value
+        initial = self._given.get("initial_from")
+        if initial is not None and (initial.rank != 2 or initial.shape[1] != total or not initial.dtype.is_float):
+            raise BuildError(
+                f"the state has the shape ({self._x.shape[0]}, {total}), 'initial_from' gives {initial.type}",
+                path=("initial_from",),
+            )
+        carried = self._context.carried_state(total, self._x, self._layer.stateful, initial)
+        if carried is not None or initial is not None:
+            return initial if carried is None else carried
         if self._layer.initial == "learned":
             learned = self._context.parameter("initial_state", (total,), Zeros(), fan_in=total, fan_out=total)
             return op.Expand(learned, shape_value((self._x.shape[0], total), self._x))

@@ -22,12 +22,6 @@ class Recurrent(Recurrence):
     kind: ClassVar[str] = "recurrent"
     states: Mapping[str, int] = field(default_factory=dict)
     output: int | None = None
-    steps_alone: bool = True
-    """Whether the cell reads nothing around it but its input."""
-
-    @property
-    def causal(self) -> bool:
-        return super().causal and self.steps_alone
 
     def run(self, context: LayerContext, steps: Value, loops: Loops) -> tuple[Value, Value]:
         loops.begin(list(self.states.values()))

@@ -61,7 +61,7 @@ network:
 
     @property
     def causal(self) -> bool:
-        return self.lengths is None and self.memory is None
+        return self.lengths is None
 
     def build(self, context: LayerContext, *inputs: Value) -> Value:
         for field in ("memory_mask", "memory_lengths"):

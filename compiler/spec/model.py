@@ -325,15 +325,9 @@ class _Builder:
 
         own = {key: value for key, value in entry.arguments.items() if key not in ("states", "cell", "next", "output")}
         settings = self._guard(entry.path, lambda: RecurrenceSettings.from_yaml(own))
-        inside = {cell.input, *cell.states, *(layer.name for layer in cell.layers)}
-        read = {source for layer in cell.layers for source in layer.sources}
         output = cell.following.index(cell.output) if cell.output in cell.following else None
-        layer = Recurrent(
-            **(vars(settings) if settings is not None else {}),
-            states=entry.arguments["states"],
-            output=output,
-            steps_alone=read | {cell.output, *cell.following} <= inside,
-        )
+        known = vars(settings) if settings is not None else {}
+        layer = Recurrent(**known, states=entry.arguments["states"], output=output)
         entries = tuple(self._layer(inner, (*entry.path, "cell", i)) for i, inner in enumerate(cell.layers))
         built = CellEntry(entries, cell.input, cell.states, cell.following, cell.output)
         return LayerEntry(plain.name, layer, plain.sources, self._origin(entry.path), entry.path, built)

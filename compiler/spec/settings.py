@@ -433,6 +433,16 @@ class DataSettings(Described):
             },
         },
     )
+    next_tokens: Mapping[str, str] = spec_field(
+        "Target -> the input with `tokens` that it is one token ahead of: of the input `begin a b` the target is "
+        "`a b end`, so that a decoder learns to say what comes next.",
+        default_factory=dict,
+        schema={
+            "type": "object",
+            "minProperties": 1,
+            "additionalProperties": {"type": "string", "x-expected": "the name of an input with tokens"},
+        },
+    )
     balance: Balance | None = spec_field("Show rare classes more often.", default=None)
     tokens: dict[str, TokensSettings] = spec_field(
         "Target name -> its tokens, where the data are texts: tags, or the sentence to translate into.",

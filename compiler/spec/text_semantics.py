@@ -98,6 +98,8 @@ def _data(
             path: Path = ("data", "windows", "target") if "target" in windows else ("data", "windows")
             hint = did_you_mean(target, list(targets), "targets") if targets else "add a loss with that target"
             yield Mistake(path, f"no loss uses the target '{target}', which windows make", hint)
+    for target, name in _mapping(data.get("next_tokens")).items():
+        yield from _next(target, name, inputs, tokens, targets)
     by = data.get("bucket_by")
     lengths = [name for name, value in inputs.items() if value.get("length_of") is not None]
     if isinstance(by, str) and by not in lengths:
@@ -106,3 +108,23 @@ def _data(
     if isinstance(by, str) and data.get("shuffle") is False:
         message = "batches of similar length are drawn anew every epoch, so the data cannot keep their order"
         yield Mistake(("data", "bucket_by"), message, "leave `shuffle: false` out", True)
+
+
+def _next(
+    target: str, name: Any, inputs: Mapping[str, Any], tokens: list[str], targets: Sequence[str]
+) -> Iterator[Mistake]:
+    """Of `data.next_tokens`: a target of a loss, made of an input that has a token before each of the target's."""
+    path: Path = ("data", "next_tokens", target)
+    if target not in targets:
+        hint = did_you_mean(target, list(targets), "targets") if targets else "add a loss with that target"
+        yield Mistake(path, f"no loss uses the target '{target}', which next_tokens makes", hint, True)
+    if not isinstance(name, str):
+        return
+    if name not in tokens:
+        hint = did_you_mean(name, tokens, "inputs with tokens") if tokens else "give that input `tokens`"
+        yield Mistake(path, f"there is no input with tokens named {received(name)}", hint)
+        return
+    plan = _mapping(inputs[name]["tokens"])
+    if plan.get("begin") is not True or plan.get("end", False) is not False:
+        message = f"the tokens of '{name}' must have a begin and no end, so that each has one that comes next"
+        yield Mistake(path, message, f"write `tokens: {{by: {_tokenizer_of(inputs[name])}, begin: true}}`")

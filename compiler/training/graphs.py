@@ -12,9 +12,6 @@ from .. import random
 from ..autodiff import gradients
 from ..errors import BuildError, Diagnostic, SpecError
 from ..ir import DType, Graph, Node, Value, graph_input, reachable, scope
-from ..layers import Shared
-from ..layers.base import PAST
-from ..layers.recurrence_settings import RecurrenceSettings
 from ..network import Carrying, Forward, build_forward, stream
 from ..ops.cast import cast
 from ..passes import PASSES, Pass, choose_conv_forms, optimize, pool_before_relu, use_signed_integers
@@ -24,7 +21,7 @@ from ..spec.model import Spec
 from ..spec.settings import TrainingSettings
 from ..state import State
 from ..trail import Trail
-from ..variables import IN_FILES, Variables
+from ..variables import Variables
 from .fitting import FittingStep, build_fitting
 from .loss_sums import loss_sums
 from .objective import Objectives, Target, build_objectives, declare_targets
@@ -43,6 +40,7 @@ from .ort_training import (
 )
 from .scaling import Scaling, all_finite, declare_scaling, hold, next_scaling, unscaled
 from .shares import Share, share_out
+from .step_form import StepForm, add_step_form
 from .update import RANDOM_COUNTER, build_update, declare_counters, declare_slots
 
 SEED = "seed"
@@ -63,8 +61,8 @@ class Graphs:
     fitting: list[FittingStep] = field(default_factory=list)
     api_optimizer: ApiOptimizer | None = None
     """Of the graphs for ONNX Runtime's training API."""
-    carried: Mapping[str, Value] = field(default_factory=dict)
-    """The states that `inference_step` takes and returns, by name."""
+    step_form: StepForm = field(default_factory=StepForm)
+    """What goes into `inference_step` besides features."""
 
     @property
     def prepared(self) -> Mapping[str, Value]:
@@ -112,42 +110,14 @@ def build_graphs(
             spec, spec.training, horizon, variables, vocabularies, targets, training_api=training_api
         )
         built = {"inference": inference, **built}
-    carried = _add_step_form(built, spec, variables, vocabularies)
+    step_form = add_step_form(built, spec, variables, vocabularies, forward.outputs)
     fitting = _add_fitting(built, spec, variables, vocabularies) if forward.fittings else []
     if forward.prepared:
         texts = [value for value in forward.features.values() if value.dtype is DType.string]
         built["prepare"] = Graph("prepare", tuple(texts), forward.prepared)
     return Graphs(
-        _optimized(spec, built, passes), forward, variables, targets, objectives, fitting, api_optimizer, carried
+        _optimized(spec, built, passes), forward, variables, targets, objectives, fitting, api_optimizer, step_form
     )
-
-
-def _add_step_form(
-    graphs: dict[str, Graph], spec: Spec, variables: Variables, vocabularies: Mapping[str, Sequence[str]]
-) -> Mapping[str, Value]:
-    """Add the graph that goes on where its last call ended, where the network can go step by step; its states.
-
-    It can when all layers are causal, one of them remembers earlier steps (and is used once), and every input has time
-    as its first axis. A call takes one step where a layer is recurrent, so that there is no loop, else any number.
-    """
-    owners = {entry.name: entry.layer for entry in spec.layers}
-    used_again = [owners[layer.layer] for layer in owners.values() if isinstance(layer, Shared)]
-    layers = [layer for layer in owners.values() if not isinstance(layer, Shared)]
-    times = {item.shape[:1] for item in spec.inputs}
-    if not all(layer.causal for layer in layers) or len(times) != 1 or times == {()}:
-        return {}
-    if not any(layer.remembers for layer in layers) or any(layer.remembers for layer in used_again):
-        return {}
-    if any(str(PAST) in item.shape for item in spec.inputs):
-        return {}
-    single = any(isinstance(layer, RecurrenceSettings) for layer in layers)
-    carrying = Carrying(stepping=True, single=single)
-    forward = build_forward(spec, variables, vocabularies=vocabularies, carrying=carrying)
-    weights = variables.of_kind(*IN_FILES)
-    inputs = (*_read_features(forward), *carrying.given.values(), *(variables.values[name] for name in weights))
-    outputs = {**forward.outputs, **_next(carrying.following)}
-    graphs["inference_step"] = Graph("inference_step", inputs, outputs)
-    return carrying.given
 
 
 def _inference(forward: Forward, variables: Variables) -> Graph:

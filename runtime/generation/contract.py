@@ -18,12 +18,14 @@ class Contract:
     """The token interface of a bundle.
 
     tokens: the feature that takes ids, (batch, time). lengths: features that say how many of them there are.
+    given: features that are read once before, such as the text that is translated.
     output: the output with a number for each token, (batch, time, vocabulary), or (batch, vocabulary) after the last
     step. time: the length of a text, where the spec fixes it. positions: how many there are, where they are learned.
     """
 
     tokens: Field
     lengths: tuple[Field, ...]
+    given: tuple[Field, ...]
     output: Field
     vocabulary: int
     time: int | None
@@ -42,8 +44,12 @@ def contract_of(bundle: Bundle) -> Contract:
         UserError: it is no network that goes from tokens to the next token.
     """
     manifest = bundle.manifest
-    lengths = tuple(field for field in manifest.features if field.length_of is not None)
-    others = [field for field in manifest.features if field.length_of is None]
+    encoder = manifest.graphs.get("inference_encode")
+    read_once = {port.name for port in encoder.inputs} if encoder else set()
+    given = tuple(field for field in manifest.features if field.name in read_once)
+    moving = [field for field in manifest.features if field.name not in read_once]
+    lengths = tuple(field for field in moving if field.length_of is not None)
+    others = [field for field in moving if field.length_of is None]
     if len(others) != 1 or not _takes_tokens(others[0]):
         taken = ", ".join(f"'{field.name}' {_type_of(field)}" for field in manifest.features)
         raise UserError(f"{bundle.folder}: not a sequence model: it takes {taken}, not the tokens of a text", HINT)
@@ -52,11 +58,11 @@ def contract_of(bundle: Bundle) -> Contract:
         if output.dtype == "float32" and _for_each_token(output, tokens):
             size = output.shape[-1]
             assert isinstance(size, int)
-            time = tokens.shape[0] if isinstance(tokens.shape[0], int) else None
-            return Contract(tokens, lengths, output, size, time, _positions(manifest))
-    given = ", ".join(f"'{field.name}' {_type_of(field)}" for field in manifest.outputs)
+            length = tokens.shape[0] if isinstance(tokens.shape[0], int) else None
+            return Contract(tokens, lengths, given, output, size, length, _positions(manifest))
+    made = ", ".join(f"'{field.name}' {_type_of(field)}" for field in manifest.outputs)
     limit = "" if tokens.limit is None else f" of {tokens.limit}"
-    raise UserError(f"{bundle.folder}: not a sequence model: it gives {given}, no number for each token{limit}", HINT)
+    raise UserError(f"{bundle.folder}: not a sequence model: it gives {made}, no number for each token{limit}", HINT)
 
 
 def _takes_tokens(field: Field) -> bool:

@@ -2,6 +2,11 @@
 
 generator = Generator.load("runs/char_lstm")
 print(generator.generate("ROMEO:", Sampling(temperature=0.8), length=200, seed=1).text)
+
+A network that reads something else before it writes, a translator for one, is given that as well:
+
+generator = Generator.load("runs/translate")
+print(generator.generate("", Greedy(), given={"english": ["In the beginning"]}).text)
 """
 
 from __future__ import annotations
@@ -20,6 +25,7 @@ from .contract import contract_of
 from .decoding import Continuation, Sampler, Sampling, continue_prompts, most_probable
 from .model import NextToken
 from .prefix import Prefix
+from .reading import Given, Reading
 from .stepper import Stepper
 from .stream import TextStream
 from .writing import Writing, writing_of
@@ -53,9 +59,10 @@ class Generated:
 class Generator:
     """A network that continues texts. Its sessions stay open; it may be asked many times, by one thread at a time."""
 
-    def __init__(self, model: NextToken, writing: Writing | None = None) -> None:
+    def __init__(self, model: NextToken, writing: Writing | None = None, reading: Reading | None = None) -> None:
         self.model = model
         self.writing = writing
+        self.reading = reading
 
     @classmethod
     def load(
@@ -77,10 +84,12 @@ class Generator:
             EnvironmentProblem: the device cannot be had.
         """
         bundle = run if isinstance(run, Bundle) else open_model(run)
-        contract = contract_of(bundle)
-        kind = Stepper if cache else Prefix
-        model = kind(bundle, contract, device_for(bundle, device), settings=settings)
-        return cls(model, writing_of(bundle, contract.tokens))
+        contract, device = contract_of(bundle), device_for(bundle, device)
+        writing = writing_of(bundle, contract.tokens)
+        if not cache:
+            return cls(Prefix(bundle, contract, device, settings=settings), writing)
+        model = Stepper(bundle, contract, device, settings=settings)
+        return cls(model, writing, Reading(bundle, contract, device, model, settings) if contract.given else None)
 
     def generate(
         self,
@@ -89,22 +98,25 @@ class Generator:
         *,
         length: int = 200,
         seed: int = 0,
+        given: Given | None = None,
         on_text: OnText | None = None,
     ) -> Generated:
         """Continue a prompt by at most `length` tokens. The same seed gives the same text.
 
-        prompt: text, or ids. on_text: called with each piece of text as it comes; beam search, which knows the text
-        only at the end, calls it once.
+        prompt: text, or ids. given: other features that the network reads before it writes, of one row.
+        on_text: called with each piece of text as it comes; beam search, which knows the text only at the end, calls
+        it once.
 
         Raises:
             UserError: an empty prompt, or more than the network can read.
         """
         if on_text is None or isinstance(how, Beam):
-            ((generated,),) = self.generate_batch([prompt], how, length=length, seed=seed)
+            ((generated,),) = self.generate_batch([prompt], how, length=length, seed=seed, given=given)
             if on_text and generated.text is not None:
                 on_text(generated.text)
             return generated
         ids = self.encode(prompt)
+        self._read(given, 1)
         stream = TextStream(self._require_writing().tokenizer, ids)
 
         def show(row: int, token: int) -> None:
@@ -123,14 +135,18 @@ class Generator:
         length: int = 200,
         seed: int = 0,
         count: int = 1,
+        given: Given | None = None,
     ) -> list[list[Generated]]:
         """Continue several prompts together; of each `count` continuations, for beam search the best ones.
+
+        given: other features that the network reads before it writes, with a row for each prompt.
 
         Raises:
             UserError: as `generate`; or more continuations than the choice can give.
         """
         _check_count(how, count)
         ids = [self.encode(prompt) for prompt in prompts]
+        self._read(given, len(ids))
         if isinstance(how, Beam):
             found = search(self.model, ids, how, length=length, end=self._end, never=self._never)
             kept = [one[:count] for one in found]
@@ -138,6 +154,14 @@ class Generator:
             flat = self._continue(ids, how, length, seed, count)
             kept = [flat[first : first + count] for first in range(0, len(flat), count)]
         return [[self._generated(prompt, one) for one in each] for prompt, each in zip(ids, kept, strict=True)]
+
+    def _read(self, given: Given | None, prompts: int) -> None:
+        """Let the model read what the texts are about. Raises UserError for features that do not fit."""
+        if self.reading is not None:
+            self.reading.read(given, prompts)
+        elif given:
+            names = ", ".join(f"'{name}'" for name in given)
+            raise UserError(f"unknown feature {names}", "the network reads nothing but the text that it goes on with")
 
     def encode(self, prompt: Prompt) -> list[int]:
         """The ids that the network reads for a prompt: those of a text begin with the token for a beginning, if there

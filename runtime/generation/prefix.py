@@ -26,6 +26,12 @@ class Prefix:
     def __init__(
         self, bundle: Bundle, contract: Contract, device: Device, *, settings: SessionSettings | None = None
     ) -> None:
+        if contract.given:
+            names = ", ".join(f"'{field.name}'" for field in contract.given if field.length_of is None)
+            raise UserError(
+                f"{bundle.folder}: the network reads {names} before it writes, which it does once, with a cache",
+                "leave --no-cache out",
+            )
         if contract.time is not None and not (contract.every_step and "inference_step" in bundle.manifest.graphs):
             raise UserError(
                 f"{bundle.folder}: the network reads {contract.time} tokens at a time, so no text that grows",

@@ -7,6 +7,7 @@ that is where it is chosen.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,8 @@ class Stepper:
     """Reads a text in calls of one token; or, where the graph's time axis is symbolic, of any number of them.
 
     Before the first call a state is zeros of its shape in the manifest. Axes that grow with the text, like those of
-    keys and values that attention keeps, then have a length of 0.
+    keys and values that attention keeps, then have a length of 0. What `read` was given comes before all texts: the
+    memory, which every step reads and none changes, and first states.
     """
 
     def __init__(
@@ -45,14 +47,18 @@ class Stepper:
         self._model = bundle.graph_file("inference_step")
         self._graph = bundle.manifest.graphs["inference_step"]
         self._tokens = _port(self._graph, contract.tokens.name)
+        self._memory = [port for port in self._graph.inputs if port.role == "memory"]
         self._carried = [port for port in self._graph.inputs if port.role == "carried"]
         self._next = {port.feeds: port.name for port in self._graph.outputs if port.feeds is not None}
-        self._growing = any(isinstance(dim, str) and dim != "batch" for port in self._carried for dim in port.shape)
+        self._growing = any(map(_has_symbols, self._carried))
+        self._sizes_on_host = any(map(_has_symbols, (*self._memory, *self._carried)))
         self._device = device
         self._settings = settings
         self._sessions: dict[int, Any] = {}
         self._rows = 0
         self._state: dict[str, Any] = {}
+        self._encoded: dict[str, npt.NDArray[Any]] = {}
+        self._texts_a_row = 1
 
     @property
     def context(self) -> int | None:
@@ -60,9 +66,20 @@ class Stepper:
         time axis, and learned positions come to theirs."""
         return least(self._contract.time if self._growing else None, self._contract.positions)
 
+    def read(self, encoded: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Take what `inference_encode` made, by name. The texts that begin from now on are about its rows, in order;
+        where there are more texts than rows, as many of them about one row follow each other."""
+        self._encoded = dict(encoded)
+
     def start(self, rows: int) -> None:
         self._rows = rows
-        self._state = {port.name: self._buffer(_zeros(port, rows)) for port in self._carried}
+        encoded = len(next(iter(self._encoded.values()))) if self._encoded else rows
+        self._texts_a_row = rows // encoded
+        self._state = {}
+        for port in (*self._memory, *self._carried):
+            found = self._encoded.get(port.name)
+            first = _zeros(port, rows) if found is None else np.repeat(found, self._texts_a_row, axis=0)
+            self._state[port.name] = self._buffer(first)
 
     def feed(self, tokens: Tokens) -> Scores:
         tokens = np.ascontiguousarray(tokens, self._tokens.dtype)
@@ -76,8 +93,10 @@ class Stepper:
     def keep(self, rows: npt.NDArray[np.int64]) -> None:
         if np.array_equal(rows, np.arange(self._rows)):
             return
+        about = np.arange(self._rows) // self._texts_a_row
+        same = len(rows) == self._rows and np.array_equal(about[rows], about)  # the memory of a row's texts is one
         # Through the host, also from CUDA: choosing rows there would take a graph of its own.
-        for port in self._carried:
+        for port in self._carried if same else (*self._memory, *self._carried):
             if port.shape[0] == "batch":  # else all rows share it, like the position they are at
                 chosen = self._state[port.name].numpy()[rows]
                 self._state[port.name] = self._buffer(np.ascontiguousarray(chosen))
@@ -98,7 +117,7 @@ class Stepper:
         except Exception as error:  # ONNX Runtime's exceptions share no base class but Exception
             raise run_problem(self._model, error) from error
         output, *following = binding.get_outputs()
-        self._state = {port.name: value for port, value in zip(self._carried, following, strict=True)}
+        self._state |= {port.name: value for port, value in zip(self._carried, following, strict=True)}
         outputs: npt.NDArray[Any] = output.numpy()
         return outputs
 
@@ -106,12 +125,17 @@ class Stepper:
         """A session for this number of rows. The axes of growing states stay symbolic: each call has others."""
         if self._rows not in self._sessions:
             self._sessions[self._rows] = open_session(
-                self._model, self._device, batch=self._rows, settings=self._settings, sizes_on_host=self._growing
+                self._model, self._device, batch=self._rows, settings=self._settings, sizes_on_host=self._sizes_on_host
             )
         return self._sessions[self._rows]
 
     def _buffer(self, array: npt.NDArray[Any]) -> Any:
         return onnx_runtime().OrtValue.ortvalue_from_numpy(array, self._device.memory, 0)
+
+
+def _has_symbols(port: Port) -> bool:
+    """Whether an axis besides the batch has no fixed size."""
+    return any(isinstance(dim, str) and dim != "batch" for dim in port.shape)
 
 
 def _port(graph: GraphEntry, name: str) -> Port:

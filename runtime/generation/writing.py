@@ -42,4 +42,6 @@ def writing_of(bundle: Bundle, tokens: Field) -> Writing | None:
     """
     if tokens.tokens is None:
         return None
-    return Writing(bundle.tokenizer(tokens.name), tokens.tokens.begin, tokens.tokens.end)
+    windows = (bundle.manifest.data or {}).get("windows")  # of a stream, in which texts end only where the data say so
+    learned = not windows and any(field.next_of == tokens.name for field in bundle.manifest.targets)
+    return Writing(bundle.tokenizer(tokens.name), tokens.tokens.begin, tokens.tokens.end or learned)

@@ -7,8 +7,11 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
+from netwright.compiler import compile_spec
 from netwright.compiler.manifest import FILES
+from netwright.compiler.spec.model import load_text
 from netwright.runtime.finalize import FINALIZERS
 from safetensors.numpy import save_file
 from support.bundles import ROOT, BundleFolder, Program, Tensors, first_state, next_state, take_batches
@@ -18,10 +21,9 @@ PAGE = (ROOT / "docs" / "bundle.md").read_text(encoding="utf-8")
 HOSTS = ROOT / "tests" / "hosts"
 
 
-def block(language: str) -> str:
-    """The page's one code block of a language."""
-    (found,) = re.findall(rf"^```{language}\n(.*?)^```$", PAGE, flags=re.MULTILINE | re.DOTALL)
-    return str(found)
+def blocks(language: str) -> list[str]:
+    """The page's code blocks of a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", PAGE, flags=re.MULTILINE | re.DOTALL)
 
 
 @pytest.fixture
@@ -43,7 +45,7 @@ def expected_losses(batches: list[Tensors]) -> list[float]:
 
 
 def test_the_python_loop_trains(batches: list[Tensors], capsys: pytest.CaptureFixture[str]) -> None:
-    exec(compile(block("python"), "docs/bundle.md", "exec"), {"batches": batches})
+    exec(compile(blocks("python")[0], "docs/bundle.md", "exec"), {"batches": batches})
     losses = [float(line) for line in capsys.readouterr().out.splitlines()]
     np.testing.assert_allclose(losses, expected_losses(batches), rtol=1e-5)
 
@@ -55,7 +57,7 @@ def test_the_python_loop_trains_two_networks_against_each_other(
     monkeypatch.chdir(tmp_path)
     batches = take_batches(tmp_path / "bundle", 3)
     assert [list(batch) for batch in batches] == [["image"]] * 3
-    exec(compile(block("python"), "docs/bundle.md", "exec"), {"batches": batches})
+    exec(compile(blocks("python")[0], "docs/bundle.md", "exec"), {"batches": batches})
     losses = [float(line) for line in capsys.readouterr().out.splitlines()]
     np.testing.assert_allclose(losses, expected_losses(batches), rtol=1e-5)
 
@@ -72,11 +74,31 @@ const batches = [];
 for (let i = 0; `${{i}}/image` in tensors; i++) {{
   batches.push({{ image: tensors[`${{i}}/image`], label: tensors[`${{i}}/label`] }});
 }}
-{block("js")}""",
+{blocks("js")[0]}""",
         encoding="utf-8",
     )
     losses = [float(line) for line in run_node(script, folder=tmp_path).splitlines()]
     np.testing.assert_allclose(losses, expected_losses(batches), rtol=1e-4)
+
+
+def test_the_python_loop_goes_step_by_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    spec = """
+netwright: 1
+inputs: {question: [words, 3], answer: {shape: [time], dtype: int64}}
+network:
+  - gru: {units: 4, bidirectional: true, return: state, from: question, name: thought}
+  - embedding: {vocabulary: 9, units: 5, from: answer}
+  - gru: {units: 8, initial_from: thought}
+"""
+    compile_spec(load_text(spec)).write(Path("bundle"))
+    question = np.random.default_rng(0).normal(size=(2, 4, 3)).astype(np.float32)
+    answer = np.array([[1, 2, 3], [4, 5, 6]])
+    tokens = [answer[:, [step]] for step in range(3)]
+    found = {"ort": onnxruntime, "features": {"question": question}, "tokens": tokens}
+    exec(compile(blocks("python")[1], "docs/bundle.md", "exec"), found)
+    whole = Program(Path("bundle/inference.onnx"))({"question": question, "answer": answer})
+    np.testing.assert_allclose(found["out"]["output"], whole["output"][:, 2:], rtol=1e-5, atol=1e-6)
 
 
 def test_the_oldest_onnx_runtime_is_the_one_that_is_required() -> None:

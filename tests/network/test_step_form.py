@@ -111,9 +111,10 @@ def test_no_step_form_of_what_needs_other_steps(network: str) -> None:
     assert "inference_step" not in compiled(f"netwright: 1\ninputs: {{x: [time, 2]}}\nnetwork: {network}\n").graphs
 
 
-def test_no_step_form_where_an_input_has_no_time() -> None:
+def test_an_input_that_nothing_reads_is_not_asked_for() -> None:
     text = "netwright: 1\ninputs: {x: [time, 2], y: [3]}\nnetwork: [{gru: {units: 2, from: x}}]\n"
-    assert "inference_step" not in compiled(text).graphs
+    entry = compiled(text).manifest["graphs"]["inference_step"]
+    assert [port["name"] for port in entry["inputs"]] == ["x", "gru1/state"]
 
 
 def test_training_puts_its_weights_into_both_forms(tmp_path: Path) -> None:

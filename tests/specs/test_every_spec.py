@@ -48,6 +48,8 @@ RECURRENT = [
     and all(layer.causal for layer in layers)
 ]
 """Those that can go step by step."""
+ENCODING = {"caption", "reverse", "translate"}
+"""Those that read something before they write."""
 KEPT = ("parameter", "statistic", "fitted")
 """The kinds of state that inference reads."""
 STEPPING = [*RECURRENT, "gpt_mini"]
@@ -73,6 +75,7 @@ def test_models_pass_the_full_check_of_onnx(name: str, target: Target, bundle_fo
     assert set(graphs) == {
         "inference",
         *(["inference_step"] if name in STEPPING else []),
+        *(["inference_encode"] if name in ENCODING else []),
         *(["init"] if manifest["state"] else []),
         *(["fit"] if manifest["fitting"] else []),
         *(["prepare"] if any(item["dtype"] == "string" for item in manifest["features"]) else []),

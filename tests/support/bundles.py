@@ -26,6 +26,11 @@ TARGETS: tuple[Target, ...] = ("portable", "ort")
 _QUICK = ("training.batch_size=8", "training.optimizer={adam: {learning_rate: 3e-3}}")
 REDUCED: Mapping[str, Sequence[str]] = {
     "alexnet": ("constants={size: 64, width: 4, classes: 8}", *_QUICK),
+    "caption": (
+        "constants={width: 8, filters: 2}",
+        "training.batch_size=4",
+        "training.optimizer={adam: {learning_rate: 0.02}}",
+    ),
     "char_lstm": (
         "constants.width=8",
         "training.batch_size=64",
@@ -53,6 +58,11 @@ REDUCED: Mapping[str, Sequence[str]] = {
     "resnet152": ("constants={size: 32, width: 4, classes: 8, depths: [2, 2]}", *_QUICK),
     "resnet20": ("constants={size: 16, width: 4, classes: 8, depth: 2}", *_QUICK),
     "spam_rnn": ("training.optimizer={adam: {learning_rate: 0.02}}",),
+    "translate": (
+        "constants={width: 8, embedding: 8, rate: 0}",
+        "training.batch_size=8",
+        "training.optimizer={adam: {learning_rate: 0.02}}",
+    ),
     "unet_small": (
         "constants={size: 16, width: 4, channels: 1}",
         "training.batch_size=2",
@@ -166,7 +176,9 @@ def made_up_batch(manifest: Mapping[str, Any], rows: int, seed: int) -> Tensors:
     columns += [{**port, "shape": port["shape"][1:]} for port in prepared]
     for column in (*columns, *manifest["targets"]):
         shape = (rows, *(6 if isinstance(size, str) else size for size in column["shape"]))
-        if np.issubdtype(np.dtype(column["dtype"]), np.integer):
+        if column.get("length_of"):
+            batch[column["name"]] = np.full(shape, 6, column["dtype"])
+        elif np.issubdtype(np.dtype(column["dtype"]), np.integer):
             count = column.get("classes") or column.get("limit") or 2
             batch[column["name"]] = generator.integers(0, count, shape, column["dtype"])
         else:

@@ -69,7 +69,7 @@ class RecordingContext:
     def vocabulary(self) -> tuple[str, ...]:
         return ("a", "b")
 
-    def carried_state(self, size: int, x: Value, stateful: bool) -> Value | None:
+    def carried_state(self, size: int, x: Value, stateful: bool, initial: Value | None = None) -> Value | None:
         return None
 
     def carry_state(self, value: Value) -> None:
