@@ -12,7 +12,7 @@ import numpy.typing as npt
 from .bundle import Bundle
 from .data.batches import Batches
 from .data.columns import Columns, only
-from .data.conform import Field
+from .data.conform import Field, columns_of
 from .data.conformed import Adapter, adapt
 from .data.plan import Partitions, load_partitions
 from .data.tokens import TokenColumns, WindowPlan, text_stream, window_columns
@@ -87,32 +87,47 @@ def _prepared(bundle: Bundle, partitions: Partitions) -> Partitions:
 
 
 def given_partitions(bundle: Bundle, partitions: Partitions) -> Partitions:
-    """Partitions that a caller brings, checked and cast as data from a source are.
+    """Partitions that a caller brings, checked and cast as data from a source are. Where the model takes tokens they
+    hold texts, or the tokens and everything else that is made of texts.
 
     Raises:
         UserError: columns are missing, or hold what the graphs cannot take.
     """
+    texts = _bring_texts(bundle, partitions.train)
     check_columns(bundle, partitions)
     entries = [dataclasses.asdict(field) for field in (*bundle.manifest.data_features, *bundle.manifest.targets)]
     # A caller names columns after the features and targets, not after the source's columns.
-    fields = tuple(Field.from_manifest({**entry, "column": entry["name"]}) for entry in entries)
+    entries = [{**entry, "column": entry["name"]} for entry in entries]
+    tokens = [Field.from_manifest({**entry, "tokens": None}) for entry in entries]
+    fields = columns_of(entries) if texts else tuple(tokens)
     parts = {
         part: adapt(columns, Adapter(fields, f"the {part} data", {})) for part, columns in partitions.by_name().items()
     }
     epoch = None
     if partitions.epoch is not None:
         epoch = adapt(partitions.epoch, Adapter(fields, "the train data", {}))
-    return _prepared(bundle, Partitions(parts["train"], parts.get("validation"), parts.get("test"), epoch))
+    given = Partitions(parts["train"], parts.get("validation"), parts.get("test"), epoch)
+    return _prepared(bundle, in_tokens(bundle, given) if texts else given)
+
+
+def _bring_texts(bundle: Bundle, columns: Columns) -> bool:
+    """Whether a caller's columns hold the texts that the model's tokens are made of."""
+    tokens = [field.name for field in bundle.manifest.features if field.tokens is not None]
+    names = [name for name in tokens if name in columns.names]
+    return bool(names) and only(columns, names).take(slice(0, 1))[names[0]].dtype.kind in "OTU"
 
 
 def check_columns(bundle: Bundle, partitions: Partitions) -> None:
-    """Partitions that a caller brings must have a column for every feature that is not drawn, and every target.
+    """Partitions that a caller brings must have a column for every feature that is not drawn, and every target; those
+    made of the texts that it brings are no columns.
 
     Raises:
         UserError: some are missing.
     """
     named = {"train": partitions.train, "validation": partitions.validation, "test": partitions.test}
-    wanted = [field.name for field in (*bundle.manifest.data_features, *bundle.manifest.targets)]
+    texts = _bring_texts(bundle, partitions.train)
+    fields = [*bundle.manifest.data_features, *bundle.manifest.targets]
+    wanted = [field.name for field in fields if not (texts and (field.length_of or field.next_of))]
     for part, columns in named.items():
         missing = [f"'{name}'" for name in wanted if columns is not None and name not in columns.names]
         if missing:

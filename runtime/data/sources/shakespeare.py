@@ -24,7 +24,7 @@ _LINE_END = re.compile(r" +$", re.MULTILINE)
 @DataSource.registry.register("shakespeare")
 @dataclass(frozen=True, kw_only=True)
 class Shakespeare(DataSource):
-    """38 plays of Shakespeare, 5.2 million characters; a row is a play.
+    """38 plays of Shakespeare, 5.0 million characters; a row is a play.
 
     Fetch them once with `netwright fetch shakespeare`. Column: `text`, plain: a speech begins with a line `ROMEO:`, an
     empty line follows it. Partitions by play: `validation` has As You Like It and Julius Caesar, `test` Henry V,
