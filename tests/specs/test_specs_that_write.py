@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -15,10 +17,12 @@ from netwright.runtime import Generator, Greedy, predict
 from netwright.runtime.data import build_source
 from netwright.runtime.data.fetch import missing_file
 from netwright.runtime.data.split import split_rows
+from support.bundles import ROOT
 from support.figures import VARIABLE, Figures
 from support.requirements import missing
 from support.trained import Trained
 
+image_module = pytest.importorskip("PIL.Image")
 in_full = pytest.mark.skipif(not os.environ.get(VARIABLE), reason=f"takes minutes; set {VARIABLE} to train in full")
 FEW_LETTERS = (
     "data.source={letter_sequences: {rows: 3000, test_rows: 300, alphabet: abcdefgh, shortest: 3, longest: 6}}"
@@ -77,8 +81,8 @@ def need(data: str) -> None:
         missing(data, f"netwright fetch {data}")
 
 
-def test_a_few_canvases_teach_how_captions_go(trained: Train) -> None:
-    """Little of what is seen, but the words in their order: a caption has a digit, a place and a digit."""
+def test_a_few_canvases_teach_how_captions_go(trained: Train, tmp_path: Path) -> None:
+    """Little of what is seen, but the words in their order; and the example draws what was looked at for each word."""
     need("mnist")
     run = trained(
         "caption",
@@ -94,6 +98,15 @@ def test_a_few_canvases_teach_how_captions_go(trained: Train) -> None:
     maps = predict(run.run, {"image": images, "caption": ["a one above a two", "a one"]})["attention"]
     assert maps.shape == (2, 6, 64)
     np.testing.assert_allclose(maps.sum(axis=-1), 1, rtol=1e-4)
+    np.save(tmp_path / "canvas.npy", images[0])
+    script = ROOT / "examples" / "python" / "attention_maps.py"
+    command = [sys.executable, str(script), str(run.run / "bundle"), str(tmp_path / "canvas.npy")]
+    done = subprocess.run([*command, str(tmp_path / "maps.png")], check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    (caption,) = written(run.run, "image", images[:1], 20)
+    assert done.stdout == f"{caption}\n"
+    with image_module.open(tmp_path / "maps.png") as picture:
+        assert picture.size == (128 * len(caption.split()), 144)
 
 
 @in_full
