@@ -70,6 +70,13 @@ def padded(rows: Sequence[Row], sizes: Sequence[int], pad: int) -> npt.NDArray[n
     return whole
 
 
+def token_counts(rows: Array) -> npt.NDArray[np.int64]:
+    """How many tokens each row of (rows, time, …) has: up to the last that is no padding, which is 0."""
+    filled = (rows != 0).reshape(*rows.shape[:2], -1).any(axis=2)
+    counts: npt.NDArray[np.int64] = (filled * np.arange(1, rows.shape[1] + 1)).max(axis=1, initial=0)
+    return counts
+
+
 class TokenColumns:
     """Columns with texts as tokens; every choice of rows is padded to its own longest text.
 
