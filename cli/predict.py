@@ -25,7 +25,8 @@ from .devices import device_option
     "--output",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Write .npz, .npy, .csv or .json; CSV is printed without it.",
+    help="Write .npz, .npy, .csv or .json; CSV is printed without it. Tokens that an output chooses are text in .csv"
+    " and .json, numbers in the others.",
 )
 @device_option
 def command(run: Path, input_: Path, output: Path | None, device: str | None) -> None:
@@ -40,7 +41,9 @@ def command(run: Path, input_: Path, output: Path | None, device: str | None) ->
     features = [dataclasses.asdict(field) for field in bundle.manifest.inference_features]
     data = bundle.manifest.data or {}
     columns = read_features(input_, features, data.get("source"), data.get("series"))
-    outputs = Predictor(bundle, device_for(bundle, device)).predict(columns.take(slice(None)))
+    predictor = Predictor(bundle, device_for(bundle, device))
+    as_text = output is None or output.suffix.lower() in (".csv", ".json")
+    outputs = (predictor.predict_texts if as_text else predictor.predict)(columns.take(slice(None)))
     if output is None:
         click.echo(csv_bytes(outputs).decode(), nl=False)
     else:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from .ir import OPSET, Graph, Value
 from .ir.choices import Choices
+from .layers.argmax import ArgMax
 from .network import Forward, build_forward, without_batch
 from .spec.model import InputSpec, Spec
 from .spec.settings import DataSettings, TrainingSettings
@@ -55,6 +56,7 @@ def manifest_of(
     from . import __version__
 
     training, data = spec.training, spec.data
+    texts = _texts_of_outputs(spec)
     return {
         "bundle_format": FORMAT,
         "netwright": __version__,
@@ -67,6 +69,7 @@ def manifest_of(
         **_data_columns(spec, built.forward, built.targets),
         "outputs": [
             {"name": name, "dtype": str(value.dtype), "shape": list(dims(without_batch(value.shape)))}
+            | texts.get(name, {})
             for name, value in built.forward.outputs.items()
         ],
         "metrics": _metric_entries(training, built) if training else [],
@@ -216,6 +219,17 @@ def _data_columns(spec: Spec, forward: Forward, targets: Mapping[str, TargetInpu
         "features": [entry | made.get(entry["name"], {}) for entry in features],
         "targets": [entry | made.get(entry["name"], {}) for entry in classes],
     }
+
+
+def _texts_of_outputs(spec: Spec) -> dict[str, dict[str, Any]]:
+    """For each output that chooses one of the tokens of a target's text, the target."""
+    tokens = spec.data.tokens if spec.data else {}
+    losses = spec.training.loss if spec.training else ()
+    judged = {loss.from_: loss.target for loss in losses if isinstance(loss.target, str) and loss.target in tokens}
+    chosen = {entry.name: entry.from_[0] for entry in spec.layers if isinstance(entry.layer, ArgMax)}
+    made = {item.name: item.layers[-1].name if item.layers else item.from_ for item in spec.outputs}
+    found = {name: judged.get(chosen.get(value, "")) for name, value in made.items()}
+    return {name: {"tokens_of": target} for name, target in found.items() if target is not None}
 
 
 def _made_of_text(item: InputSpec) -> dict[str, Any]:

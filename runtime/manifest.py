@@ -80,7 +80,8 @@ class Field:
     `uniform` from -1 to 1, and `inference.onnx` takes it.
 
     `tokens`: the data are texts, and these their tokens. `length_of` and `next_of` name a feature with tokens: this one
-    is how many each text has, or the same window of them one later.
+    is how many each text has, or the same window of them one later. `tokens_of`: of an output, the target whose
+    tokens its numbers are.
     """
 
     name: str
@@ -94,6 +95,7 @@ class Field:
     tokens: TokenPlan | None = None
     length_of: str | None = None
     next_of: str | None = None
+    tokens_of: str | None = None
 
     @property
     def of_text(self) -> str | None:

@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from .bundle import Bundle, load_bundle
 from .data.conform import Field, conform
-from .data.tokens import axis_sizes, encode_field, padded
+from .data.text import text_array
+from .data.tokens import axis_sizes, encode_field, padded, token_counts
 from .device import Device, select
 from .errors import UserError
 from .exchange import host_array
@@ -70,6 +71,32 @@ class Predictor:
         parts = [self._run(columns, start, min(start + self._batch_size, rows)) for start in starts]
         return {name: np.concatenate([part[i] for part in parts]) for i, name in enumerate(self._outputs)}
 
+    def predict_texts(self, features: Mapping[str, ArrayLike]) -> dict[str, Array]:
+        """The same, with text, of dtype `numpy.dtypes.StringDType`, for each output that chooses tokens: the tags of a
+        sentence. A row has as many tokens as the text that shares its axis, and may have fewer where there is none.
+
+        Raises: as `predict`.
+        """
+        features = self._with_tokens(features)
+        outputs = self.predict(features)
+        fields = [field for field in self._bundle.manifest.features if field.tokens and field.name in features]
+        for output in self._bundle.manifest.outputs:
+            if output.tokens_of is not None and output.name in outputs:
+                beside = next((field.name for field in fields if field.shape[:1] == output.shape[:1]), None)
+                rows = [row.tolist() for row in outputs[output.name]]
+                if beside is not None:
+                    counts = token_counts(np.asarray(features[beside]))
+                    rows = [row[:count] for row, count in zip(rows, counts, strict=True)]
+                tokenizer = self._tokenizer(output.tokens_of)
+                outputs[output.name] = text_array(map(tokenizer.decode, rows))
+        return outputs
+
+    def _tokenizer(self, name: str) -> Tokenizer:
+        """Of a feature or target, read once."""
+        if name not in self._tokenizers:
+            self._tokenizers[name] = self._bundle.tokenizer(name)
+        return self._tokenizers[name]
+
     def _conform(self, features: Mapping[str, ArrayLike]) -> dict[str, Array]:
         """The features that the model takes; those that only its losses read are passed over."""
         features = self._with_tokens(features)
@@ -98,17 +125,19 @@ class Predictor:
         return columns
 
     def _with_tokens(self, features: Mapping[str, ArrayLike]) -> Mapping[str, ArrayLike]:
-        """The features with texts as tokens, padded to the longest, and how many each has. Tokens stay as they are."""
+        """The features with texts as tokens, padded to the longest, and how many each has. Tokens stay as they are.
+
+        A feature that is not given is made of the text of one that has the same column, such as words and letters."""
         fields = self._bundle.manifest.features
         made, rows, pads = dict(features), {}, {}
-        for field in fields:
-            if field.tokens is not None and field.name in features:
-                given = host_array(features[field.name])
-                if given.dtype.kind in "OTU" and given.ndim == 1:
-                    tokenizer = self._tokenizers.get(field.name) or self._bundle.tokenizer(field.name)
-                    self._tokenizers[field.name] = tokenizer
-                    rows[field.name] = encode_field(field, map(str, given.tolist()), tokenizer)
-                    pads[field.name] = tokenizer.pad
+        of_text = [field for field in fields if field.tokens is not None]
+        texts = {field.column: text for field in of_text if (text := _text(features.get(field.name))) is not None}
+        for field in of_text:
+            text = _text(features[field.name]) if field.name in features else texts.get(field.column)
+            if text is not None:
+                tokenizer = self._tokenizer(field.name)
+                rows[field.name] = encode_field(field, text, tokenizer)
+                pads[field.name] = tokenizer.pad
         sizes = axis_sizes([field for field in fields if field.name in rows], rows)
         for field in fields:
             if field.name in rows:
@@ -129,6 +158,14 @@ class Predictor:
         except Exception as error:  # ONNX Runtime's exceptions share no base class but Exception
             raise run_problem(self._model, error) from error
         return outputs
+
+
+def _text(given: ArrayLike | None) -> list[str] | None:
+    """The texts that were given; None for anything else."""
+    if given is None:
+        return None
+    array = host_array(given)
+    return [str(text) for text in array.tolist()] if array.dtype.kind in "OTU" and array.ndim == 1 else None
 
 
 def predict(

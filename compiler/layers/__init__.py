@@ -8,6 +8,7 @@ from .base import Activation, Layer, LayerContext
 
 if TYPE_CHECKING:
     from . import activations
+    from .argmax import ArgMax
     from .attention import Attention
     from .augmentation import Cutout, GaussianNoise, RandomCrop, RandomFlip, RandomRotation
     from .axes import ExpandDims, Squeeze
@@ -43,6 +44,7 @@ __all__ = [
     "Activation",
     "AdaptiveAveragePool",
     "Add",
+    "ArgMax",
     "Attention",
     "AveragePool",
     "BagOfWords",
@@ -125,6 +127,7 @@ _KINDS: Final = {
     **_ACTIVATIONS,
     "adaptive_average_pool": "pooling.AdaptiveAveragePool",
     "add": "merge.Add",
+    "argmax": "argmax.ArgMax",
     "attention": "attention.Attention",
     "average_pool": "pooling.AveragePool",
     "bag_of_words": "bag_of_words.BagOfWords",

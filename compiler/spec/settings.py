@@ -204,8 +204,8 @@ class InputSettings(Described):
         schema={"type": "array", "items": {"$ref": "#/$defs/layer"}, "minItems": 1},
     )
     tokens: TokensSettings | None = spec_field(
-        "The data are texts, whose tokens these are. Needs dtype int64 and one symbolic axis; with two the text is cut "
-        "at spaces, and each word is a row of tokens.",
+        "The data are texts, whose tokens these are. Needs dtype int64 and one symbolic axis; with a second one the "
+        "text is cut at spaces, and each word is a row of tokens, which is cut or padded where that axis has a size.",
         default=None,
     )
     length_of: str | None = spec_field(

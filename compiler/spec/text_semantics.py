@@ -62,9 +62,14 @@ def _tokens(name: str, value: Mapping[str, Any], by: str, tokenizers: Mapping[st
     if value.get("dtype") != "int64":
         yield Mistake(path, "tokens are whole numbers of dtype int64", "add `dtype: int64`", True)
     shape = value.get("shape")
-    if isinstance(shape, list) and not (len(shape) in (1, 2) and all(isinstance(size, str) for size in shape)):
+    if isinstance(shape, list) and not (len(shape) in (1, 2) and isinstance(shape[0], str)):
         message = f"a text has any number of tokens, so the shape is one symbolic axis, received {received(shape)}"
-        yield Mistake(("inputs", name, "shape"), message, "write `shape: [time]`, or [time, characters] for its words")
+        yield Mistake(("inputs", name, "shape"), message, "write `shape: [time]`, or [time, 14] for its words")
+    places = shape[1] if isinstance(shape, list) and len(shape) == 2 else None
+    longest = _mapping(value["tokens"]).get("longest")
+    if isinstance(places, int) and isinstance(longest, int) and longest > places:
+        message = f"the axis of a word's tokens has the size {places}, received {longest}"
+        yield Mistake((*path, "longest"), message, "leave it out: words are cut where the axis ends")
 
 
 def _known(path: Path, written: Any, by: str, tokenizers: Mapping[str, Any]) -> Iterator[Mistake]:

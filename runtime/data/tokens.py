@@ -8,7 +8,7 @@ instead of its begin token.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -47,10 +47,15 @@ def encode_words(texts: Iterable[str], tokenizer: Tokenizer, plan: TokenPlan) ->
 
 
 def encode_field(field: Field, texts: Iterable[str], tokenizer: Tokenizer) -> Sequence[Row]:
-    """A field's rows: the tokens of each text, or of each word where the field has a second axis for them."""
+    """A field's rows: the tokens of each text, or of each word where the field has a second axis for them. A word is
+    cut where that axis ends, if its size is given."""
     assert field.tokens is not None
-    encode = encode_texts if len(field.shape) == 1 else encode_words
-    return encode(texts, tokenizer, field.tokens)
+    plan, last = field.tokens, field.shape[-1]
+    if len(field.shape) == 1:
+        return encode_texts(texts, tokenizer, plan)
+    if isinstance(last, int):
+        plan = replace(plan, longest=min(last, plan.longest or last))
+    return encode_words(texts, tokenizer, plan)
 
 
 def padded(rows: Sequence[Row], sizes: Sequence[int], pad: int) -> npt.NDArray[np.int64]:
@@ -63,6 +68,13 @@ def padded(rows: Sequence[Row], sizes: Sequence[int], pad: int) -> npt.NDArray[n
         else:
             whole[number, : len(row)] = row
     return whole
+
+
+def token_counts(rows: Array) -> npt.NDArray[np.int64]:
+    """How many tokens each row of (rows, time, …) has: up to the last that is no padding, which is 0."""
+    filled = (rows != 0).reshape(*rows.shape[:2], -1).any(axis=2)
+    counts: npt.NDArray[np.int64] = (filled * np.arange(1, rows.shape[1] + 1)).max(axis=1, initial=0)
+    return counts
 
 
 class TokenColumns:
@@ -136,7 +148,8 @@ class TokenColumns:
 
 
 def axis_sizes(fields: Sequence[Field], chosen: Mapping[str, Sequence[Row]]) -> dict[int | str, int]:
-    """How long each axis becomes: as the longest text or word on it, at least 1. Fields that share one agree."""
+    """How long each axis becomes: its size, or as the longest text or word on it, at least 1. Fields that share one
+    agree."""
     sizes: dict[int | str, int] = {}
     for field in fields:
         if field.tokens is None:
@@ -146,7 +159,7 @@ def axis_sizes(fields: Sequence[Field], chosen: Mapping[str, Sequence[Row]]) -> 
         if len(field.shape) == 2:
             longest.append(max((len(word) for row in rows for word in row), default=1))
         for axis, size in zip(field.shape, longest, strict=True):
-            sizes[axis] = max(sizes.get(axis, 1), size)
+            sizes[axis] = axis if isinstance(axis, int) else max(sizes.get(axis, 1), size)
     return sizes
 
 
