@@ -43,12 +43,12 @@ def feature_axis(axis: int, x: Value) -> int:
     return axis % x.rank
 
 
-def static_sizes(dims: Iterable[Dim], x: Value, purpose: str) -> tuple[int, ...]:
+def static_sizes(dims: Iterable[Dim], x: Value, purpose: str, hint: str | None = None) -> tuple[int, ...]:
     """The dimensions as integers. Raises BuildError when one is symbolic, since `purpose` needs to know it."""
     sizes = []
     for dim in dims:
         if not isinstance(dim, int):
-            raise BuildError(f"{purpose} needs a fixed size, but '{dim}' in {shape_text(x.shape)} is symbolic")
+            raise BuildError(f"{purpose} needs a fixed size, but '{dim}' in {shape_text(x.shape)} is symbolic", hint)
         sizes.append(dim)
     return tuple(sizes)
 

@@ -63,10 +63,10 @@ class _Convolution(Layer):
         return y if self.activation is None else self.activation.apply(y)
 
 
-def channels_of(x: Value) -> int:
+def channels_of(x: Value, hint: str | None = None) -> int:
     """How many channels x has, which must be known. Raises BuildError when x has no axes after them."""
     spatial_rank(x)
-    (channels,) = static_sizes(x.shape[1:2], x, "the channel axis")
+    (channels,) = static_sizes(x.shape[1:2], x, "the channel axis", hint)
     return channels
 
 
@@ -134,7 +134,8 @@ network:
 
     def _over(self, context: LayerContext, x: Value) -> Value:
         """The convolution of x, (batch, channels, size, …)."""
-        channels = channels_of(x)
+        sequences = "give 'channels: last' for sequences (batch, time, features)" if self.channels == "first" else None
+        channels = channels_of(x, sequences)
         require_groups(self.groups, channels=channels, filters=self.filters)
         kernel = an_axis_each(self.kernel_size, x, "kernel_size")
         size = math.prod(kernel)
@@ -153,10 +154,10 @@ network:
 
     def _after_earlier_steps(self, context: LayerContext, x: Value) -> Value:
         """x, (batch, channels, time), behind as many zeros, or steps of earlier calls, as the window reaches back."""
-        if x.rank != 3 or an_axis_each(self.stride, x, "stride") != (1,):
-            raise BuildError(
-                f"causal padding is for sequences and a stride of 1, received {shape_text(x.shape)}", path=("padding",)
-            )
+        if x.rank != 3:
+            raise BuildError(f"causal padding is for sequences, received {shape_text(x.shape)}", path=("padding",))
+        if an_axis_each(self.stride, x, "stride") != (1,):
+            raise BuildError("causal padding needs a stride of 1", path=("stride",))
         (size,), (dilation,) = (
             an_axis_each(numbers, x, field)
             for numbers, field in ((self.kernel_size, "kernel_size"), (self.dilation, "dilation"))

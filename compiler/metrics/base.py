@@ -23,6 +23,11 @@ class Metric(Described):
     finalize: ClassVar[Finalize] = "ratio"
     goal: ClassVar[Literal["min", "max"]] = "max"
 
+    @property
+    def padding(self) -> int | None:
+        """The label after the end of a row of labels, for a metric that reads such; the loss must mean the same."""
+        return None
+
     def check(self, output: TensorType, target: TensorType) -> None:
         """Raise BuildError when the metric makes no sense for this output and target."""
 

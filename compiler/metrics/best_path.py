@@ -34,6 +34,10 @@ class _BestPath(Metric):
 
     blank: int = spec_field("The class that means no label, as that of the loss.", default=0, minimum=0)
 
+    @property
+    def padding(self) -> int | None:
+        return self.blank
+
     def check(self, output: TensorType, target: TensorType) -> None:
         if len(output.shape) != 3 or len(target.shape) != 2 or not target.dtype.is_integer or not output.dtype.is_float:
             raise BuildError(

@@ -32,6 +32,12 @@ _ELSEWHERE = {
     "sparse_categorical_crossentropy": "categorical_cross_entropy",
     "bce": "binary_cross_entropy",
     "nll": "negative_log_likelihood",
+    "ctc": "connectionist_temporal_classification",
+    "ctc_loss": "connectionist_temporal_classification",
+    "character_error_rate": "label_error_rate",
+    "cer": "label_error_rate",
+    "mha": "multi_head_attention",
+    "self_attention": "multi_head_attention",
     "rms_prop": "rmsprop",
     "xavier": "glorot_uniform",
     "kaiming": "he_normal",
@@ -76,6 +82,12 @@ _ELSEWHERE = {
     "f32": "float32",
     "float": "float32",
     "single": "float32",
+    "gaussian": "normal",
+    "randn": "normal",
+    "character": "char",
+    "characters": "char",
+    "byte_pairs": "bpe",
+    "whitespace": "space",
 }
 
 # Comparing by spelling takes time; beyond these, nobody misspelled anything.

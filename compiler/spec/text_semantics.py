@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from .positions import Path
 from .suggest import did_you_mean
 from .wording import received
+
+
+FEWEST_BYTE_PAIRS: Final = 260
+"""What a tokenizer of byte pairs has before it joins any: the special tokens and the bytes."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,8 @@ def text_mistakes(spec: Any, targets: Sequence[str]) -> Iterator[Mistake]:
         if name not in targets:
             hint = did_you_mean(name, list(targets), "targets")
             yield Mistake(("data", "tokens", name), f"no loss uses the target '{name}'", hint, True)
-    for name in tokenizers:
+    for name, tokenizer in tokenizers.items():
+        yield from _tokenizer(name, _mapping(tokenizer))
         if name not in {*tokens.values(), *of_labels.values()}:
             message = f"nothing uses the tokenizer '{name}'"
             yield Mistake(("tokenizers", name), message, f"give an input `tokens: {name}`, or leave it out", True)
@@ -54,6 +59,13 @@ def _tokenizer_of(value: Mapping[str, Any]) -> str | None:
     tokens = value.get("tokens")
     by = tokens.get("by") if isinstance(tokens, dict) else tokens
     return by if isinstance(by, str) else None
+
+
+def _tokenizer(name: str, tokenizer: Mapping[str, Any]) -> Iterator[Mistake]:
+    size = tokenizer.get("size")
+    if tokenizer.get("level") == "bpe" and isinstance(size, int) and 0 < size < FEWEST_BYTE_PAIRS:
+        message = f"byte pairs begin with 4 special tokens and the 256 bytes, received {size}"
+        yield Mistake(("tokenizers", name, "size"), message, f"give it more than {FEWEST_BYTE_PAIRS}")
 
 
 def _tokens(name: str, value: Mapping[str, Any], by: str, tokenizers: Mapping[str, Any]) -> Iterator[Mistake]:
@@ -105,6 +117,7 @@ def _data(
             yield Mistake(path, f"no loss uses the target '{target}', which windows make", hint)
     for target, name in _mapping(data.get("next_tokens")).items():
         yield from _next(target, name, inputs, tokens, targets)
+    yield from _columns(data, inputs)
     by = data.get("bucket_by")
     lengths = [name for name, value in inputs.items() if value.get("length_of") is not None]
     if isinstance(by, str) and by not in lengths:
@@ -133,3 +146,15 @@ def _next(
     if plan.get("begin") is not True or plan.get("end", False) is not False:
         message = f"the tokens of '{name}' must have a begin and no end, so that each has one that comes next"
         yield Mistake(path, message, f"write `tokens: {{by: {_tokenizer_of(inputs[name])}, begin: true}}`")
+
+
+def _columns(data: Mapping[str, Any], inputs: Mapping[str, Any]) -> Iterator[Mistake]:
+    """Of `data.columns`: none is read for what is made of the tokens of another."""
+    made = {name for name, value in inputs.items() if value.get("length_of") is not None}
+    made.update(_mapping(data.get("next_tokens")))
+    if data.get("windows") is not None:
+        made.add(_mapping(data["windows"]).get("target", "label"))
+    for name in _mapping(data.get("columns")):
+        if name in made:
+            message = f"'{name}' is made of tokens, so no column of the data is read for it"
+            yield Mistake(("data", "columns", name), message, "leave it out", True)

@@ -39,7 +39,7 @@ from .ort_training import (
     refuse_drawn,
 )
 from .scaling import Scaling, all_finite, declare_scaling, hold, next_scaling, unscaled
-from .shares import Share, share_out
+from .shares import Share, fits_nothing, share_out
 from .step_form import StepForm, add_step_form
 from .update import RANDOM_COUNTER, build_update, declare_counters, declare_slots
 
@@ -314,9 +314,7 @@ def freeze(spec: Spec, training: TrainingSettings, variables: Variables) -> None
     for index, pattern in enumerate(training.frozen):
         matching = fnmatch.filter(parameters, pattern)
         if not matching:
-            hint = f"the parameters are {', '.join(parameters)}" if parameters else "the network has none"
-            origin = spec.origin_of(("training", "frozen", index))
-            problems.append(Diagnostic(origin, f"no parameter fits '{pattern}'", hint))
+            problems.append(fits_nothing(spec.origin_of(("training", "frozen", index)), pattern, parameters))
         variables.freeze(matching)
     if problems:
         raise SpecError(problems)

@@ -229,6 +229,7 @@ def _metric_sums(
         try:
             target = known[metric.target]
             metric.metric.check(output.type, target.type)
+            _agree_on_blank(training, metric)
             with scope(f"metric/{metric.name}", metric.origin):
                 steps = valid.get(metric.target)
                 if steps is None:
@@ -238,6 +239,16 @@ def _metric_sums(
         except BuildError as error:
             problems.append(_diagnose(spec, metric, error, forward, targets))
     return metrics
+
+
+def _agree_on_blank(training: TrainingSettings, metric: MetricEntry) -> None:
+    """Raise BuildError for a metric of rows of labels that would read them otherwise than their loss."""
+    for entry in training.loss:
+        if isinstance(entry.loss, SequenceLoss) and entry.target == metric.target:
+            loss, own = entry.loss.padding, metric.metric.padding
+            if own is not None and own != loss:
+                message = f"the loss of '{metric.target}' has the blank {loss}, this metric {own}"
+                raise BuildError(message, f"write {{{metric.metric.kind}: {{blank: {loss}}}}}", ("blank",))
 
 
 def _constant_target(entry: LossEntry, number: float, output: Value) -> Value:

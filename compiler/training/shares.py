@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from ..errors import Diagnostic, SpecError
+from ..errors import Diagnostic, Origin, SpecError
 from ..spec.model import Spec
 from ..spec.settings import ObjectiveEntry, TrainingSettings
 from ..variables import Variables
@@ -60,8 +60,7 @@ def _claim(
     origin = spec.origin_of((*path, index))
     matching = fnmatch.filter(parameters, pattern)
     if not matching:
-        hint = f"the parameters are {_listed(list(parameters))}" if parameters else "the network has none"
-        return [Diagnostic(origin, f"no parameter fits '{pattern}'", hint)]
+        return [fits_nothing(origin, pattern, list(parameters))]
     free = [name for name in matching if parameters[name].trainable]
     if not free:
         hint = "leave it out of `trains`, or out of training.frozen"
@@ -72,6 +71,17 @@ def _claim(
         return []
     message = f"the objective '{owners[taken[0]]}' trains {_listed(taken)} already"
     return [Diagnostic(origin, message, "one objective trains a parameter; let several losses be one objective's list")]
+
+
+def fits_nothing(origin: Origin, pattern: str, parameters: Sequence[str]) -> Diagnostic:
+    """What is said about a pattern of parameter names, in `trains` or in `frozen`, that fits none."""
+    if not parameters:
+        hint = "the network has none"
+    elif fnmatch.filter(parameters, f"{pattern}/*"):
+        hint = f"to mean all parameters of a layer write '{pattern}/*'"
+    else:
+        hint = f"the parameters are {_listed(parameters)}"
+    return Diagnostic(origin, f"no parameter fits '{pattern}'", hint)
 
 
 def _listed(names: Sequence[str]) -> str:

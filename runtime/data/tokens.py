@@ -134,7 +134,8 @@ class TokenColumns:
                 batch[field.name] = np.array(lengths, field.dtype)
             elif field.next_of is not None:
                 following = [np.append(tokens[1:], END) for tokens in chosen[field.next_of]]
-                batch[field.name] = padded(following, batch[field.next_of].shape[1], self._pads[field.next_of])
+                shape = [sizes[axis] for axis in field.shape]
+                batch[field.name] = padded(following, shape, self._pads[field.next_of])
         return batch
 
     def only(self, names: Sequence[str]) -> TokenColumns:
@@ -152,9 +153,10 @@ def axis_sizes(fields: Sequence[Field], chosen: Mapping[str, Sequence[Row]]) -> 
     agree."""
     sizes: dict[int | str, int] = {}
     for field in fields:
-        if field.tokens is None:
+        source = field.name if field.tokens is not None else field.next_of
+        if source is None:
             continue
-        rows = chosen[field.name]
+        rows = chosen[source]
         longest = [max(map(len, rows), default=1)]
         if len(field.shape) == 2:
             longest.append(max((len(word) for row in rows for word in row), default=1))

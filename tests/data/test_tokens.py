@@ -67,6 +67,21 @@ def test_fields_that_share_an_axis_agree_on_its_length() -> None:
     assert batch["steps"].tolist() == [4, 2]
 
 
+def test_a_target_one_token_later_ends_with_the_end() -> None:
+    """It is as long as what it follows, and is there without it too."""
+    fields = [
+        Field("given", "int64", ("time",), tokens=TokenPlan("words", begin=True)),
+        Field("source", "int64", ("time",), tokens=TokenPlan("words")),
+        Field("next", "int64", ("time",), next_of="given"),
+    ]
+    columns = ArrayColumns({"given": text_array(TEXTS), "source": text_array(["c c c c c", "c", "c", "c"])})
+    tokens = TokenColumns(columns, fields, dict.fromkeys(("given", "source"), words()))
+    batch = tokens.take(slice(0, 3))
+    assert batch["given"].tolist() == [[2, 5, 4, 6, 0], [2, 4, 0, 0, 0], [2, 0, 0, 0, 0]]
+    assert batch["next"].tolist() == [[5, 4, 6, 3, 0], [4, 3, 0, 0, 0], [3, 0, 0, 0, 0]]
+    assert tokens.only(["next"]).take(slice(1, 3))["next"].tolist() == [[4, 3], [3, 0]]
+
+
 def test_words_as_rows_of_characters() -> None:
     characters = tokenizer_of(fit_tokenizer(["aaabbc"], "char"), "here")
     fields = [

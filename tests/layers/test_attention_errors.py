@@ -10,7 +10,8 @@ from netwright.compiler.errors import SpecError
 from netwright.compiler.spec.model import load_text
 
 INPUTS = (
-    "{x: [time, 4], y: [words, 6], n: {shape: [], dtype: int64}, m: [time], one: [4], fixed: [9, 4], open: [time, k]}"
+    "{x: [time, 4], y: [words, 6], n: {shape: [], dtype: int64}, m: [time], one: [4], fixed: [9, 4], open: [time, k], "
+    "pixels: [8, 8, 2]}"
 )
 BOTH = "'mask' and 'lengths' say the same, so only one can be given (None)"
 
@@ -128,7 +129,11 @@ def refused(network: str) -> str:
         ),
         (
             "{conv: {filters: 2, kernel_size: 3, padding: causal, stride: 2, from: fixed}}",
-            "conv.padding: causal padding is for sequences and a stride of 1, received (batch, 9, 4) (None)",
+            "conv.stride: causal padding needs a stride of 1 (None)",
+        ),
+        (
+            "{conv: {filters: 2, kernel_size: 3, padding: causal, channels: last, from: pixels}}",
+            "conv.padding: causal padding is for sequences, received (batch, 2, 8, 8) (None)",
         ),
     ],
 )

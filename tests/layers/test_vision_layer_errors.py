@@ -87,7 +87,7 @@ CONV = {"filters": 6, "kernel_size": 3}
             {"conv": CONV},
             value(TIME, 9),
             "the channel axis needs a fixed size, but 'time' in (batch, time, 9) is symbolic",
-            None,
+            "give 'channels: last' for sequences (batch, time, features)",
             (),
         ),
         (

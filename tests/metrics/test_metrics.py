@@ -163,7 +163,12 @@ def test_labels() -> None:
 
 
 def test_goals() -> None:
-    assert {kind for kind, cls in Metric.registry.items() if cls.goal == "min"} == {"label_error_rate", "mae", "rmse"}
+    assert {kind for kind, cls in Metric.registry.items() if cls.goal == "min"} == {
+        "label_error_rate",
+        "mae",
+        "perplexity",
+        "rmse",
+    }
 
 
 def test_equal_numbers() -> None:
