@@ -2,9 +2,9 @@
 
     python benchmarks/pos_tagger.py runs/pos_tagger
 
-The baseline counts the tags of each word, as it is written, in the training files, and gives each word of the test files
-its most frequent one; words it never saw get the tag that is most frequent of all. Among tags that are equally frequent
-it takes the first in the order of code points. Words never seen are judged apart as well.
+The baseline counts the tags of each word, as it is written, in the training files, and gives each word of the test
+files its most frequent one; words it never saw get the tag that is most frequent of all. Among tags that are equally
+frequent it takes the first in the order of code points. Words never seen are judged apart as well.
 """
 
 from __future__ import annotations

@@ -10,7 +10,6 @@ from .positions import Path
 from .suggest import did_you_mean
 from .wording import received
 
-
 FEWEST_BYTE_PAIRS: Final = 260
 """What a tokenizer of byte pairs has before it joins any: the special tokens and the bytes."""
 
