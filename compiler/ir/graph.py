@@ -47,5 +47,5 @@ def reachable(values: Iterable[Value]) -> list[Node]:
         if node.serial in found:
             continue
         found[node.serial] = node
-        pending.extend(value.node for value in node.given_inputs if value.node is not None)
+        pending.extend([value.node for value in node.given_inputs if value.node is not None])
     return [found[serial] for serial in sorted(found)]

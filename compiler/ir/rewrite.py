@@ -21,13 +21,13 @@ def rewrite(graph: Graph, replace: Replace, only: Collection[str] | None = None)
     """
     if only is not None and graph.operators.isdisjoint(only):
         return graph, False
-    mapped: dict[Value, Value] = {}
+    mapped: dict[Value | None, Value] = {}
     changed = False
     with _restored_scope():
         for node in graph.nodes():
             inputs = node.inputs
-            if mapped:
-                inputs = tuple(None if value is None else mapped.get(value, value) for value in inputs)
+            if not mapped.keys().isdisjoint(inputs):
+                inputs = tuple([None if value is None else mapped.get(value, value) for value in inputs])
             new: Sequence[Value] | None = None
             if only is None or node.op_type in only:
                 _stand_at(node)
@@ -80,7 +80,7 @@ def rebuild(node: Node, inputs: tuple[Value | None, ...]) -> tuple[Value, ...]:
     """The same operator over other inputs, its type inferred again unless that could not change it."""
     if node.op_type == "Constant":
         return node.outputs
-    if all(map(_infers_alike, node.inputs, inputs)):
+    if all([old is new or _infers_alike(old, new) for old, new in zip(node.inputs, inputs, strict=True)]):
         types = tuple(output.type for output in node.outputs)
         return Node(node.op_type, node.domain, inputs, node.attributes, types, inferred=node.inferred).outputs
     return apply_record(find(node.op_type, node.domain), inputs, node.attributes)
@@ -88,8 +88,6 @@ def rebuild(node: Node, inputs: tuple[Value | None, ...]) -> tuple[Value, ...]:
 
 def _infers_alike(old: Value | None, new: Value | None) -> bool:
     """Whether no operator's inference can tell the two apart: it reads types, and the values of constants and sizes."""
-    if old is new:
-        return True
     if old is None or new is None or old.type != new.type or not new.dtype.is_float:
         return False
     return old.constant is None and new.constant is None

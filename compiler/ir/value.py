@@ -177,14 +177,14 @@ class Node:
         self.op_type = op_type
         self.domain = domain
         self.inputs = inputs
-        self.given_inputs = tuple(value for value in inputs if value is not None)
+        self.given_inputs = tuple([value for value in inputs if value is not None])
         self.attributes = dict(attributes)
         self.inferred = inferred
         self.scope = where.name
         self.origin = where.origin
         self.serial = next(_serials)
         stem = name or (f"{where.name}/{op_type}" if where.name else op_type)
-        self.outputs = tuple(Value(type_, stem, self, index) for index, type_ in enumerate(output_types))
+        self.outputs = tuple([Value(type_, stem, self, index) for index, type_ in enumerate(output_types)])
 
     def attribute(self, name: str) -> Any:
         return self.attributes[name]

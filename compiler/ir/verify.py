@@ -32,7 +32,7 @@ def _problems(graph: Graph, checked: set[Node]) -> Iterator[str]:
     inputs = set(graph.inputs)
     strangers: set[Value] = set()
     for node in graph.nodes():
-        strangers.update(value for value in node.given_inputs if value.node is None and value not in inputs)
+        strangers.update([value for value in node.given_inputs if value.node is None and value not in inputs])
         if node not in checked:
             yield from _node_problems(node, checked)
             checked.add(node)

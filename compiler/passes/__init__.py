@@ -52,19 +52,32 @@ _MOST_ROUNDS: Final = 50
 
 
 def optimize(graph: Graph, passes: Sequence[Pass] = PASSES, checked: set[Node] | None = None) -> Graph:
-    """Apply the passes until nothing changes; the graph is verified before the first and after each change.
+    """Apply the passes until nothing changes; the graph is verified before the first and after the last.
 
-    `checked` are the nodes that were verified already, which graphs over the same nodes share.
+    `checked` are the nodes that were verified already, which graphs over the same nodes share. Most nodes live from one
+    pass to the next, so that checking every graph in between would be a tenth of a deep network's compilation: it is
+    done when something went wrong, and says after which pass.
     """
     checked = set() if checked is None else checked
     verify(graph, checked=checked)
-    settled = 0  # passes in a row that found nothing to change
+    try:
+        optimized = _settle(graph, passes)
+        verify(optimized, checked=checked)
+    except Exception:
+        _settle(graph, passes, verify)
+        raise
+    return optimized
+
+
+def _settle(graph: Graph, passes: Sequence[Pass], check: Callable[[Graph, str], None] | None = None) -> Graph:
+    """The passes one after the other, until each of them has found nothing to change."""
+    settled = 0  # passes in a row that found nothing
     for _ in range(_MOST_ROUNDS):
         for one in passes:
             graph, changed = one(graph)
             settled = 0 if changed else settled + 1
-            if changed:
-                verify(graph, one.__name__, checked)
+            if changed and check is not None:
+                check(graph, one.__name__)
             if settled == len(passes):
                 return graph
     raise InternalError(f"the passes did not settle on graph '{graph.name}' in {_MOST_ROUNDS} rounds")

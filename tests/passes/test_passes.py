@@ -289,3 +289,15 @@ def test_passes_that_never_settle_are_an_error() -> None:
     with pytest.raises(InternalError) as error:
         optimize(graph(x + 1.0, x), [lambda g: (g, True)])
     assert str(error.value) == "the passes did not settle on graph 'test' in 50 rounds"
+
+
+def test_a_pass_that_breaks_a_graph_is_named() -> None:
+    def doubles_its_inputs(graph: Graph) -> tuple[Graph, bool]:
+        if len(graph.inputs) > 1:
+            return graph, False
+        return Graph(graph.name, (*graph.inputs, vector()), graph.outputs), True
+
+    x = vector()
+    with pytest.raises(InternalError) as caught:
+        optimize(graph(x + 1.0, x), (fold_constants, doubles_its_inputs))
+    assert str(caught.value) == "the graph test is broken after doubles_its_inputs:\n  two inputs are called x"
