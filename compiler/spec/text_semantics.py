@@ -141,6 +141,12 @@ def _next(
         hint = did_you_mean(name, tokens, "inputs with tokens") if tokens else "give that input `tokens`"
         yield Mistake(path, f"there is no input with tokens named {received(name)}", hint)
         return
+    shape = inputs[name].get("shape")
+    if isinstance(shape, list) and len(shape) > 1:
+        yield Mistake(
+            path, f"'{name}' has the tokens of each word, of which none is one ahead", "write `shape: [time]`"
+        )
+        return
     plan = _mapping(inputs[name]["tokens"])
     if plan.get("begin") is not True or plan.get("end", False) is not False:
         message = f"the tokens of '{name}' must have a begin and no end, so that each has one that comes next"

@@ -10,39 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 from netwright.compiler import compile_spec, load_spec_text
-from netwright.compiler.tokenizer_files import TokenizerFile
 from netwright.runtime import Beam, Generator, Greedy, Sampling, UserError, load_bundle
-from netwright.runtime.data import source_schema
 from netwright.runtime.generation.contract import contract_of
 from netwright.runtime.generation.reading import read_given
-from netwright.runtime.tokenizers.fitting import fit_tokenizer
-from netwright.runtime.tokenizers.tokenizer import tokenizer_of
 from support.bundles import Program
+from support.language_models import write_translator
 
-LETTERS = "abcd"
-TRANSLATOR = """
-netwright: 1
-tokenizers: {letter: char}
-inputs:
-  source: {shape: [length], dtype: int64, tokens: letter}
-  source_length: {shape: [], dtype: int64, length_of: source}
-  answer: {shape: [time], dtype: int64, tokens: {by: letter, begin: true}}
-  answer_length: {shape: [], dtype: int64, length_of: answer}
-network:
-  - embedding: {vocabulary: "${letter}", units: 8, from: source, weight_initializer: {normal: {stddev: 2}}}
-  - lstm: {units: 8, bidirectional: true, lengths: source_length, name: memory}
-  - lstm: {units: 12, return: state, lengths: source_length, name: thought}
-  - embedding: {vocabulary: "${letter}", units: 8, from: answer, weight_initializer: {normal: {stddev: 2}}}
-  - lstm: {units: 12, initial_from: thought, recurrent_initializer: {normal: {stddev: 0.7}}}
-  - attention: {memory: memory, score: additive, lengths: source_length}
-  - dense: {units: "${letter}", weight_initializer: {normal: {stddev: 2}}, name: logits}
-outputs: {probabilities: {softmax: {from: logits}}}
-training:
-  loss: {categorical_cross_entropy: {target: next, from: logits, lengths: answer_length}}
-data:
-  source: {table: {values: {source: [a], answer: [a]}}}
-  next_tokens: {next: answer}
-"""
 SEER = """
 netwright: 1
 inputs:
@@ -59,12 +32,7 @@ network:
 @pytest.fixture(scope="module")
 def translator(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The bundle of an encoder and a decoder with their first weights, which are large; four letters."""
-    content = fit_tokenizer([LETTERS], "char")
-    file = TokenizerFile(content, tokenizer_of(content, "letters").size)
-    spec = load_spec_text(TRANSLATOR, data_schema=source_schema(), token_sizes={"letter": file.size})
-    folder = tmp_path_factory.mktemp("translator") / "bundle"
-    compile_spec(spec, tokenizers={"letter": file}).write(folder)
-    return folder
+    return write_translator(tmp_path_factory.mktemp("translator") / "bundle")
 
 
 @pytest.fixture(scope="module")

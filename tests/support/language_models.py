@@ -56,6 +56,41 @@ ATTENDING = WRITTEN.replace(
 )
 
 
+TRANSLATOR = """
+netwright: 1
+tokenizers: {letter: char}
+inputs:
+  source: {shape: [length], dtype: int64, tokens: letter}
+  source_length: {shape: [], dtype: int64, length_of: source}
+  answer: {shape: [time], dtype: int64, tokens: {by: letter, begin: true}}
+  answer_length: {shape: [], dtype: int64, length_of: answer}
+network:
+  - embedding: {vocabulary: "${letter}", units: 8, from: source, weight_initializer: {normal: {stddev: 2}}}
+  - lstm: {units: 8, bidirectional: true, lengths: source_length, name: memory}
+  - lstm: {units: 12, return: state, lengths: source_length, name: thought}
+  - embedding: {vocabulary: "${letter}", units: 8, from: answer, weight_initializer: {normal: {stddev: 2}}}
+  - lstm: {units: 12, initial_from: thought, recurrent_initializer: {normal: {stddev: 0.7}}}
+  - attention: {memory: memory, score: additive, lengths: source_length}
+  - dense: {units: "${letter}", weight_initializer: {normal: {stddev: 2}}, name: logits}
+outputs: {probabilities: {softmax: {from: logits}}}
+training:
+  loss: {categorical_cross_entropy: {target: next, from: logits, lengths: answer_length}}
+data:
+  source: {table: {values: {source: [a], answer: [a]}}}
+  next_tokens: {next: answer}
+"""
+"""A network that reads letters, and writes others about them; its first weights are large too."""
+
+
+def write_translator(folder: Path) -> Path:
+    """The bundle of TRANSLATOR, with a tokenizer for four letters; its first weights inside."""
+    content = fit_tokenizer(["abcd"], "char")
+    file = TokenizerFile(content, tokenizer_of(content, "letter").size)
+    spec = load_spec_text(TRANSLATOR, data_schema=source_schema(), token_sizes={"letter": file.size})
+    compile_spec(spec, tokenizers={"letter": file}).write(folder)
+    return folder
+
+
 def write_text_bundle(
     folder: Path, text: str = WRITTEN, *, level: str = "char", begin: bool = False, end: bool = False
 ) -> Path:
