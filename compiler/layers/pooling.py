@@ -15,7 +15,7 @@ from ..ops.pooling_gradients import max_pool
 from ..ops.shapes import reshape
 from ..ops.windows import Window, attributes_of, known, padded
 from .base import Layer, LayerContext
-from .checks import static_sizes
+from .checks import feature_axis, require_float, static_sizes
 from .resize import resampled
 from .window_fields import (
     AMOUNTS,
@@ -184,6 +184,9 @@ class GlobalMaxPool(Layer):
     """The maximum of each channel: (batch, channels, height, width) becomes (batch, channels).
 
     One, two, three or more axes may follow the channels. Of equal maxima the first takes the gradient.
+
+    With `axis` it is the maximum along that axis alone, and the others stay: of letters (batch, time, letters, numbers)
+    `axis: 2` makes words (batch, time, numbers).
     """
 
     example: ClassVar[str] = """
@@ -193,8 +196,16 @@ network:
   - dense: 1
 """
     keepdims: bool = spec_field(KEEP, default=False)
+    axis: int | None = spec_field("The only axis to look along, the batch being 0.", default=None)
 
     def build(self, context: LayerContext, *inputs: Value) -> Value:
         del context
-        spatial_rank(inputs[0])
-        return _without_axes(op.GlobalMaxPool(inputs[0]), self.keepdims)
+        (x,) = inputs
+        if self.axis is None:
+            spatial_rank(x)
+            return _without_axes(op.GlobalMaxPool(x), self.keepdims)
+        require_float(x)
+        axis = feature_axis(self.axis, x)
+        # Not ReduceMax, so that of equal maxima one alone takes the gradient.
+        y = op.GatherElements(x, op.ArgMax(x, axis=axis, keepdims=1), axis=axis)
+        return y if self.keepdims else op.Squeeze(y, [axis])

@@ -131,11 +131,6 @@ CASES = {
         case({"max_pool": {"kernel_size": 2, "padding": "same"}}, max_pool(2, (0, 0, 0, 1))),
         case({"max_pool": {"kernel_size": 2, "dilation": 2, "stride": 1}}, max_pool(2, stride=1, dilation=2)),
         case({"max_pool": 3}, lambda p, x: F.max_pool1d(x, 3), SEQUENCE),
-        case(
-            {"max_pool": {"kernel_size": [1, 6], "channels": "last"}},
-            lambda p, x: x.amax(2, keepdim=True),
-            (2, 3, 6, 4),
-        ),
         case({"max_pool": {"kernel_size": 2, "stride": 1}}, lambda p, x: F.max_pool3d(x, 2, 1), VOLUME),
     ],
     "average_pool": [
@@ -171,6 +166,8 @@ CASES = {
     "global_max_pool": [
         case("global_max_pool", lambda p, x: x.amax((2, 3))),
         case({"global_max_pool": {"keepdims": True}}, lambda p, x: x.amax((2, 3, 4), keepdim=True), VOLUME),
+        case({"global_max_pool": {"axis": 2}}, lambda p, x: x.amax(2)),
+        case({"global_max_pool": {"axis": -1, "keepdims": True}}, lambda p, x: x.amax(-1, keepdim=True), SEQUENCE),
     ],
     "group_norm": [
         case({"group_norm": 2}, lambda p, x: F.group_norm(x, 2, p["scale"], p["bias"])),

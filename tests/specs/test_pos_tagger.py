@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from netwright.cli.specs import compile_loaded, load_spec
 from netwright.runtime import Predictor, select
 from netwright.runtime.data import build_source
 from netwright.runtime.data.fetch import missing_file
@@ -17,12 +18,18 @@ from netwright.runtime.predictor import open_model
 from support.bundles import ROOT
 from support.figures import VARIABLE, Figures
 from support.requirements import missing
-from support.trained import Train
+from support.trained import Trained
 
 in_full = [
     pytest.mark.skipif(not os.environ.get(VARIABLE), reason=f"takes minutes; set {VARIABLE} to train in full"),
     pytest.mark.timeout(3600),
 ]
+
+
+def trained(folder: Path, *overrides: str) -> Trained:
+    """Compiled with tokenizers for its texts, and trained."""
+    compile_loaded(load_spec("pos_tagger", overrides)).write(folder)
+    return Trained.of(folder)
 
 
 def columns_of_words(part: str, rows: int, file: Path) -> Path:
@@ -37,13 +44,13 @@ def columns_of_words(part: str, rows: int, file: Path) -> Path:
     return file
 
 
-def test_a_few_sentences_teach_the_usual_tags(trained: Train, tmp_path: Path) -> None:
+def test_a_few_sentences_teach_the_usual_tags(tmp_path: Path) -> None:
     """And what `predict` writes is one tag a word, whatever else is in the batch."""
     train = columns_of_words("train", 1200, tmp_path / "train.conll")
     test = columns_of_words("test", 200, tmp_path / "test.conll")
     source = f"data.source={{conll: {{path: {train}, test: {test}, comments: false}}}}"
-    quick = ("training.optimizer=adam: 0.01", "training.epochs=4", "training.batch_size=16")
-    run = trained("pos_tagger", source, "constants.width=24", *quick)
+    quick = ("training.optimizer=adam: {learning_rate: 0.01}", "training.epochs=4", "training.batch_size=16")
+    run = trained(tmp_path / "bundle", source, "constants.width=24", *quick)
     assert run.test("accuracy") >= 0.6
     predictor = Predictor(open_model(run.run), select("cpu"))
     sentences = ["The jury said it did .", "Of the people"]
@@ -54,9 +61,9 @@ def test_a_few_sentences_teach_the_usual_tags(trained: Train, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("full", [pytest.param(True, marks=in_full)])
-def test_19_of_20_words_get_the_right_tag(trained: Train, figures: Figures, full: bool) -> None:
+def test_19_of_20_words_get_the_right_tag(tmp_path: Path, figures: Figures, full: bool) -> None:
     assert full
-    run = trained("pos_tagger")
+    run = trained(tmp_path / "bundle")
     assert run.test("accuracy") >= 0.95
     script = ROOT / "benchmarks" / "pos_tagger.py"
     done = subprocess.run([sys.executable, str(script), str(run.run)], check=False, capture_output=True, text=True)
