@@ -73,7 +73,7 @@ class Predictor:
 
     def predict_texts(self, features: Mapping[str, ArrayLike]) -> dict[str, Array]:
         """The same, with text, of dtype `numpy.dtypes.StringDType`, for each output that chooses tokens: the tags of a
-        sentence. A row has as many tokens as the text that shares its axis, and may have fewer where there is none.
+        sentence. A row has as many tokens as the text whose axis it shares, or all where there is no such text.
 
         Raises: as `predict`.
         """

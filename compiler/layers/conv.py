@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import ClassVar, Literal
 
 from netwright.schema import spec_field
@@ -20,7 +19,6 @@ from .base import Activation, Layer, LayerContext
 from .checks import static_sizes
 from .window_fields import (
     AMOUNTS,
-    CHANNELS,
     DILATION,
     GROUPS,
     KERNEL_SIZE,
@@ -29,7 +27,6 @@ from .window_fields import (
     Padding,
     Sizes,
     an_axis_each,
-    channels_moved,
     spatial_rank,
     windows,
 )
@@ -116,7 +113,9 @@ network:
     )
     dilation: Sizes = spec_field(DILATION, default=1, minimum=1)
     groups: int = spec_field(GROUPS, default=1, minimum=1)
-    channels: Literal["first", "last"] = spec_field(CHANNELS, default="first")
+    channels: Literal["first", "last"] = spec_field(
+        "Whether the channels are the first axis after the batch or the last one, in input and output.", default="first"
+    )
 
     @property
     def causal(self) -> bool:
@@ -130,7 +129,10 @@ network:
         (x,) = inputs
         if self.channels == "first":
             return self._over(context, x)
-        return channels_moved(partial(self._over, context), x)
+        spatial_rank(x)
+        inner = list(range(1, x.rank - 1))
+        y = self._over(context, op.Transpose(x, perm=[0, x.rank - 1, *inner]))
+        return op.Transpose(y, perm=[0, *(axis + 1 for axis in inner), 1])
 
     def _over(self, context: LayerContext, x: Value) -> Value:
         """The convolution of x, (batch, channels, size, …)."""

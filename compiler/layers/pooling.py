@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 from netwright.schema import spec_field
@@ -15,20 +15,9 @@ from ..ops.pooling_gradients import max_pool
 from ..ops.shapes import reshape
 from ..ops.windows import Window, attributes_of, known, padded
 from .base import Layer, LayerContext
-from .checks import static_sizes
+from .checks import feature_axis, require_float, static_sizes
 from .resize import resampled
-from .window_fields import (
-    AMOUNTS,
-    CHANNELS,
-    DILATION,
-    KERNEL_SIZE,
-    Padding,
-    Sizes,
-    an_axis_each,
-    channels_moved,
-    spatial_rank,
-    windows,
-)
+from .window_fields import AMOUNTS, DILATION, KERNEL_SIZE, Padding, Sizes, an_axis_each, spatial_rank, windows
 
 STRIDE = "Distance between neighbouring windows; the kernel size unless given. One number, or one for each axis."
 PADDING = (
@@ -48,7 +37,7 @@ class MaxPool(Layer):
     """The maximum of each window: (batch, channels, height, width) becomes (batch, channels, less, less).
 
     One, two or three axes may follow the channels. Padding never is the maximum. Of equal maxima the first takes the
-    gradient, as in PyTorch. With `channels: last` the channels are the last axis, as in sequences.
+    gradient, as in PyTorch.
     """
 
     example: ClassVar[str] = """
@@ -63,14 +52,10 @@ network:
     stride: Sizes | None = spec_field(STRIDE, default=None, minimum=1)
     padding: Padding = spec_field(PADDING, default="valid", minimum=0)
     dilation: Sizes = spec_field(DILATION, default=1, minimum=1)
-    channels: Literal["first", "last"] = spec_field(CHANNELS, default="first")
 
     def build(self, context: LayerContext, *inputs: Value) -> Value:
         del context
         (x,) = inputs
-        return channels_moved(self._over, x) if self.channels == "last" else self._over(x)
-
-    def _over(self, x: Value) -> Value:
         stride = self.kernel_size if self.stride is None else self.stride
         layout = windows(x, self.kernel_size, stride, self.dilation, self.padding)
         return max_pool(x, layout)
@@ -184,6 +169,9 @@ class GlobalMaxPool(Layer):
     """The maximum of each channel: (batch, channels, height, width) becomes (batch, channels).
 
     One, two, three or more axes may follow the channels. Of equal maxima the first takes the gradient.
+
+    With `axis` it is the maximum along that axis alone, and the others stay: of letters (batch, time, letters, numbers)
+    `axis: 2` makes words (batch, time, numbers).
     """
 
     example: ClassVar[str] = """
@@ -193,8 +181,16 @@ network:
   - dense: 1
 """
     keepdims: bool = spec_field(KEEP, default=False)
+    axis: int | None = spec_field("The only axis to look along, the batch being 0.", default=None)
 
     def build(self, context: LayerContext, *inputs: Value) -> Value:
         del context
-        spatial_rank(inputs[0])
-        return _without_axes(op.GlobalMaxPool(inputs[0]), self.keepdims)
+        (x,) = inputs
+        if self.axis is None:
+            spatial_rank(x)
+            return _without_axes(op.GlobalMaxPool(x), self.keepdims)
+        require_float(x)
+        axis = feature_axis(self.axis, x)
+        # Not ReduceMax, so that of equal maxima one alone takes the gradient.
+        y = op.GatherElements(x, op.ArgMax(x, axis=axis, keepdims=1), axis=axis)
+        return y if self.keepdims else op.Squeeze(y, [axis])

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final, Literal
 
 from ..errors import BuildError
 from ..ir import Value, shape_text
-from ..ops import op
 from ..ops.windows import Window, same_padding
 from .checks import require_float
 
@@ -23,7 +22,6 @@ PADDING: Final = (
     "number one more behind. " + AMOUNTS
 )
 GROUPS: Final = "Channels and filters are divided into so many groups that do not mix."
-CHANNELS: Final = "Whether the channels are the first axis after the batch or the last one, in input and output."
 
 
 def spatial_rank(x: Value) -> int:
@@ -35,17 +33,6 @@ def spatial_rank(x: Value) -> int:
             "images without channels get one with `expand_dims: 1`",
         )
     return x.rank - 2
-
-
-def channels_moved(build: Callable[[Value], Value], x: Value) -> Value:
-    """What `build` makes of x with its channels behind the batch, with the channels last again.
-
-    Raises BuildError unless x is (batch, size, …, channels) of floats.
-    """
-    spatial_rank(x)
-    inner = list(range(1, x.rank - 1))
-    y = build(op.Transpose(x, perm=[0, x.rank - 1, *inner]))
-    return op.Transpose(y, perm=[0, *(axis + 1 for axis in inner), 1])
 
 
 def an_axis_each(sizes: Sizes, x: Value, field: str) -> tuple[int, ...]:

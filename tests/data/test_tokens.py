@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from netwright.runtime.data.batches import POOL, Batches, by_length
 from netwright.runtime.data.columns import ArrayColumns
 from netwright.runtime.data.text import text_array
-from netwright.runtime.data.tokens import TokenColumns, WindowPlan, encode_texts, text_stream, window_columns
+from netwright.runtime.data.tokens import (
+    TokenColumns,
+    WindowPlan,
+    encode_texts,
+    text_stream,
+    token_counts,
+    window_columns,
+)
 from netwright.runtime.errors import UserError
 from netwright.runtime.manifest import Field, TokenPlan
 from netwright.runtime.tokenizers import Tokenizer
@@ -97,6 +106,29 @@ def test_words_as_rows_of_characters() -> None:
         [[4, 5, 6], [0, 0, 0]],
         [[0, 0, 0], [0, 0, 0]],
     ]
+
+
+def test_words_as_rows_of_so_many_characters() -> None:
+    """Cut and padded to the axis, whatever words are in the batch; `longest` may cut earlier."""
+    characters = tokenizer_of(fit_tokenizer(["aaabbc"], "char"), "here")
+    plan = TokenPlan("characters", begin=True, end=True)
+    fields = [
+        Field("letters", "int64", ("time", 4), tokens=plan),
+        Field("shorter", "int64", ("time", 3), tokens=replace(plan, longest=2)),
+        Field("length", "int64", (), length_of="letters"),
+    ]
+    texts = text_array(["ab c", "abca", ""])
+    columns = ArrayColumns({"letters": texts, "shorter": texts})
+    batch = TokenColumns(columns, fields, {"letters": characters, "shorter": characters}).take(slice(None))
+    assert batch["letters"].tolist() == [
+        [[2, 4, 5, 3], [2, 6, 3, 0]],
+        [[2, 4, 5, 6], [0, 0, 0, 0]],
+        [[0, 0, 0, 0], [0, 0, 0, 0]],
+    ]
+    assert batch["shorter"].tolist()[0] == [[2, 4, 0], [2, 6, 0]]
+    assert batch["length"].tolist() == [2, 1, 0]
+    assert token_counts(batch["letters"]).tolist() == [2, 1, 0]
+    assert token_counts(batch["letters"][:, :, 0]).tolist() == [2, 1, 0]
 
 
 def stream(count: int) -> np.ndarray[tuple[int], np.dtype[np.int32]]:

@@ -26,6 +26,13 @@ def build(entry: Any, *inputs: Value) -> Value:
     ("entry", "inputs", "message", "hint", "path"),
     [
         (
+            "argmax",
+            [value()],
+            "needs a number for each class on the last axis, received float32(batch)",
+            None,
+            (),
+        ),
+        (
             {"dense": 3},
             [value()],
             "needs an axis after the batch, received (batch)",

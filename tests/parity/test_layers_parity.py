@@ -146,6 +146,10 @@ CASES = {
         Case(layers.Concat(), lambda p, x, y: torch.cat([x, y], -1), ((2, 3), (2, 4))),
         Case(layers.Concat(axis=1), lambda p, *xs: torch.cat(xs, 1), ((2, 3, 4), (2, 1, 4), (2, 2, 4))),
     ],
+    "argmax": [
+        Case(layers.ArgMax(), lambda p, x: x.argmax(-1), ((4, 5),), differentiable=False),
+        Case(layers.ArgMax(), lambda p, x: x.argmax(-1), ((2, 3, 4),), differentiable=False),
+    ],
     "embedding": [
         Case(layers.Embedding(vocabulary=7, units=3), lookup, ((4, 5),), dtype="int64", indices=7),
         Case(layers.Embedding(vocabulary=300, units=2), lookup, ((6,),), dtype="int32", indices=300),

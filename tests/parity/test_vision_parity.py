@@ -166,6 +166,8 @@ CASES = {
     "global_max_pool": [
         case("global_max_pool", lambda p, x: x.amax((2, 3))),
         case({"global_max_pool": {"keepdims": True}}, lambda p, x: x.amax((2, 3, 4), keepdim=True), VOLUME),
+        case({"global_max_pool": {"axis": 2}}, lambda p, x: x.amax(2)),
+        case({"global_max_pool": {"axis": -1, "keepdims": True}}, lambda p, x: x.amax(-1, keepdim=True), SEQUENCE),
     ],
     "group_norm": [
         case({"group_norm": 2}, lambda p, x: F.group_norm(x, 2, p["scale"], p["bias"])),

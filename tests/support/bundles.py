@@ -52,6 +52,7 @@ REDUCED: Mapping[str, Sequence[str]] = {
         "constants.filters=[2, 4, 4]",
         *_QUICK,
     ),
+    "pos_tagger": ("constants.width=8", "training.optimizer={adam: {learning_rate: 0.02}}"),
     "resnet18": ("constants={size: 32, width: 4, classes: 8, depths: [2, 2]}", *_QUICK),
     "resnet34": ("constants={size: 32, width: 4, classes: 8, depths: [2, 2]}", *_QUICK),
     "resnet50": ("constants={size: 32, width: 4, classes: 8, depths: [2, 2]}", *_QUICK),

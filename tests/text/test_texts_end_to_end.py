@@ -206,6 +206,30 @@ def test_tagged_sentences(folder: Path) -> None:
     assert bundle.tokenizer("tags").decode(outputs.argmax(-1)[0].tolist()) == "DT NN VB"
 
 
+def test_tags_that_a_model_chooses(folder: Path) -> None:
+    """Sentences in, tags out, as many as words; letters are made of the same text."""
+    own = TAGGER.replace("{tags: tags}", "{label: tags}").replace("letters: text", "letters: text, label: tags")
+    own = own.replace("target: tags, ", "").replace("[time, letter]", "[time, 4]")
+    letters = "  - embedding: {vocabulary: 20, units: 4, from: letters}\n  - reshape: [-1, 16]\n"
+    own = own.replace("  - gru", letters + "  - concat: {from: [embedding1, reshape1]}\n  - gru")
+    Path("tagger.yaml").write_text(own.replace("training:", "outputs:\n  tags: {argmax: {from: logits}}\ntraining:"))
+    result = run_cli("train", "tagger.yaml", "-o", "run")
+    assert result.exit_code == 0, result.output
+    Path("given.csv").write_text("text\nthe dogs sat\ncat\n")
+    result = run_cli("predict", "run", "--input", "given.csv")
+    assert result.exit_code == 0, result.output
+    assert result.output == "tags\nDT NN VB\nNN\n"
+    assert run_cli("predict", "run", "--input", "given.csv", "--output", "found.json").exit_code == 0
+    assert json.loads(Path("found.json").read_text()) == {"tags": ["DT NN VB", "NN"]}
+    assert run_cli("predict", "run", "--input", "given.csv", "--output", "found.npy").exit_code == 0
+    bundle = load_bundle("run/bundle")
+    assert [field.tokens_of for field in bundle.manifest.outputs] == ["label"]
+    numbers = np.load("found.npy")
+    assert numbers.dtype == np.int64
+    assert bundle.tokenizer("label").decode(numbers[0].tolist()) == "DT NN VB"
+    np.testing.assert_array_equal(predict("run", {"text": ["the dogs sat", "cat"]})["tags"], numbers)
+
+
 def test_a_tokenizer_larger_than_what_reads_it(folder: Path) -> None:
     Path("verse.yaml").write_text(LANGUAGE_MODEL.replace("      units: ${characters}", "      units: 12"))
     result = run_cli("compile", "verse.yaml", "-o", "bundle")

@@ -9,7 +9,11 @@ from pathlib import Path
 
 import pytest
 import tokenizers
+from netwright.runtime.data.columns import ArrayColumns
+from netwright.runtime.data.text import text_array
+from netwright.runtime.data.tokens import TokenColumns
 from netwright.runtime.errors import EnvironmentProblem, UserError
+from netwright.runtime.manifest import Field, TokenPlan
 from netwright.runtime.tokenizers import Tokenizer, read_tokenizer
 from netwright.runtime.tokenizers.fitting import fit_tokenizer
 from netwright.runtime.tokenizers.tokenizer import tokenizer_of
@@ -70,10 +74,33 @@ def test_the_library_reads_the_file_alike(level: str) -> None:
             assert other.encode(text, add_special_tokens=False).ids == tokenizer_of(content, "here").encode(text)
 
 
+def functions_of_the_page() -> list[str]:
+    """`encode`; `letters` and `decode`."""
+    page = (ROOT / "docs" / "bundle.md").read_text(encoding="utf-8")
+    return re.findall(r"^```javascript\n(.*?)^```$", page, flags=re.MULTILINE | re.DOTALL)
+
+
+def test_the_page_makes_letters_and_tags_in_node(tmp_path: Path) -> None:
+    """As the runtime makes a feature of shape [time, 6], and as it writes an output with `tokens_of`."""
+    content, tags = fit_tokenizer(["to be or not", "Ünd"], "char"), fit_tokenizer(["TO BE TO CC"], "space")
+    text = "to question Ünd  beds"
+    script = tmp_path / "page.mjs"
+    script.write_text(
+        f"{''.join(functions_of_the_page())}\nconst made = letters({content.decode()}, {json.dumps(text)}, 6);\n"
+        f"const found = decode({tags.decode()}, [4n, 5n, 6n]);\n"
+        "console.log(JSON.stringify([made.map((row) => row.map(Number)), found]));\n",
+        encoding="utf-8",
+    )
+    field = Field("letters", "int64", ("time", 6), tokens=TokenPlan("characters", begin=True, end=True))
+    columns = ArrayColumns({"letters": text_array([text])})
+    own = TokenColumns(columns, [field], {"letters": tokenizer_of(content, "here")}).take(slice(None))["letters"]
+    expected = tokenizer_of(tags, "here").decode([4, 5, 6]).split()
+    assert json.loads(run_node(script, folder=tmp_path)) == [own[0].tolist(), expected]
+
+
 @without_pairs
 def test_the_page_reads_it_alike_in_node(level: str, tmp_path: Path) -> None:
-    page = (ROOT / "docs" / "bundle.md").read_text(encoding="utf-8")
-    (function,) = re.findall(r"^```javascript\n(.*?)^```$", page, flags=re.MULTILINE | re.DOTALL)
+    function, _ = functions_of_the_page()
     texts = [*TEXTS, "ünknown words_2, “quoted” 𝄞\ttab <end>", "constructor", ""]
     contents = [fit_tokenizer(TEXTS, level, lower=lower) for lower in (False, True)]
     script = tmp_path / "page.mjs"
