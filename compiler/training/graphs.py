@@ -12,7 +12,8 @@ from .. import random
 from ..autodiff import gradients
 from ..errors import BuildError, Diagnostic, SpecError
 from ..ir import DType, Graph, Node, Value, graph_input, reachable, scope
-from ..network import Carrying, Forward, build_forward, stream
+from ..layer_context import Carrying
+from ..network import Forward, build_forward
 from ..ops.cast import cast
 from ..passes import PASSES, Pass, choose_conv_forms, optimize, pool_before_relu, use_signed_integers
 from ..precision import in_half, supported
@@ -428,7 +429,7 @@ def build_init(spec: Spec, variables: Variables, trail: Trail) -> Graph:
                 outputs[name] = random.start(seed)
                 continue
             try:
-                key = key_of(stream(f"init:{name}"))
+                key = key_of(random.stream_of(f"init:{name}"))
                 value = state.initializer.build(key, state.shape, state.fan_in, state.fan_out)
             except BuildError as error:
                 problems.append(_misfit(spec, state, error, trail))

@@ -13,10 +13,11 @@ import numpy as np
 
 from ..errors import BuildError, Diagnostic, SpecError, Step
 from ..ir import DType, TensorType, Value, constant, graph_input, op, scope
+from ..layer_context import BATCH
 from ..layers.checks import valid_steps
 from ..losses import SequenceLoss
 from ..losses.sequences import filled
-from ..network import BATCH, Forward, least, note_limit
+from ..network import Forward, least, note_limit
 from ..ops.cast import cast
 from ..ops.shape_values import shape_value
 from ..optimizers import ProximalOptimizer

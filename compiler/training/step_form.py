@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 from ..ir import Graph, Value, graph_input, reachable
 from ..ir.names import unique_names
 from ..ir.rewrite import substitute
+from ..layer_context import BATCH, Carrying
 from ..layers import Layer, Shared
 from ..layers.base import PAST
 from ..layers.recurrence_settings import RecurrenceSettings
-from ..network import BATCH, Carrying, Forward, build_forward
+from ..network import Forward, build_forward
 from ..spec.model import Spec
 from ..spec.settings import LayerEntry
 from ..variables import IN_FILES, Variables
