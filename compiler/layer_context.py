@@ -77,6 +77,9 @@ class Context:
     prefix: str = ""
     """Of all names that the layer asks for."""
 
+    def _full_name(self, name: str) -> str:
+        return f"{self.entry.name}/{self.prefix}{name}"
+
     def run_cell(self, step: Value, states: Sequence[Value]) -> tuple[Sequence[Value], Value]:
         return self.cell(self.entry, step, states)
 
@@ -96,7 +99,7 @@ class Context:
         dtype: DType = DType.float32,
         trainable: bool = True,
     ) -> Value:
-        full = f"{self.entry.name}/{self.prefix}{name}"
+        full = self._full_name(name)
         if isinstance(initializer, Tied):
             return self.variables.tied(full, shape, initializer)
         return self.variables.declare(
@@ -115,7 +118,7 @@ class Context:
         )
 
     def statistic(self, name: str, shape: tuple[int, ...], initializer: Initializer) -> Value:
-        full = f"{self.entry.name}/{name}"
+        full = self._full_name(name)
         value = self.variables.declare(
             State(full, shape, "statistic", initializer, trainable=False, origin=self.entry.origin)
         )
@@ -123,10 +126,10 @@ class Context:
 
     def update_statistic(self, name: str, value: Value) -> None:
         if self.training:
-            self.statistics[f"{self.entry.name}/{name}"] = value
+            self.statistics[self._full_name(name)] = value
 
     def fitted(self, name: str, statistic: Statistic, of: Value, axes: tuple[int, ...]) -> Value:
-        full = f"{self.entry.name}/{name}"
+        full = self._full_name(name)
         kept = tuple(dim for axis, dim in enumerate(of.shape) if axis not in axes)
         if not is_static(kept):
             raise BuildError(
@@ -162,7 +165,7 @@ class Context:
         return tuple(words)
 
     def carried_state(self, size: int, x: Value, stateful: bool, initial: Value | None = None) -> Value | None:
-        name = f"{self.entry.name}/state"
+        name = self._full_name("state")
         if self.steps:
             if initial is not None:
                 self.carrying.initial[name] = initial
@@ -178,7 +181,7 @@ class Context:
         return take(self.carrying.given[name], 0, 0, BATCH, x)  # the last batch of an epoch may be smaller
 
     def carry_state(self, value: Value) -> None:
-        name = f"{self.entry.name}/state"
+        name = self._full_name("state")
         given = self.carrying.given.get(name)
         if given is not None and given.shape != value.shape:
             rest = op.Slice(given, shape_value([BATCH], value), [FAR], [0])
@@ -189,12 +192,12 @@ class Context:
     def kept(self, name: str, shape: Shape, dtype: DType = DType.float32) -> Value | None:
         if not self.steps:
             return None
-        full = f"{self.entry.name}/{self.prefix}{name}"
+        full = self._full_name(name)
         self.carrying.given[full] = graph_input(full, dtype, shape)
         return self.carrying.given[full]
 
     def keep(self, name: str, value: Value) -> None:
-        full = f"{self.entry.name}/{self.prefix}{name}"
+        full = self._full_name(name)
         if full in self.carrying.given:
             self.carrying.following[full] = value
 
