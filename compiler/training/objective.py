@@ -265,6 +265,10 @@ def _check_constant(entry: LossEntry, number: float, wanted: TensorType, classes
     if isinstance(entry.loss, SequenceLoss):
         message = f"'{entry.loss.kind}' compares with rows of labels, which no number is"
         raise BuildError(message, "name a column of the data", ("target",))
+    low, high = entry.loss.target_range or (number, number)
+    if not low <= number <= high:
+        message = f"'{entry.loss.kind}' compares with numbers from {low:g} to {high:g}, received {number:g}"
+        raise BuildError(message, path=("target",))
     if not wanted.dtype.is_integer:
         return
     most = None if classes is None else classes - 1
