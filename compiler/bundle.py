@@ -34,7 +34,8 @@ from .spec.model import Spec
 from .spec.settings import LayerEntry, TrainingSettings
 from .state import State
 from .tokenizer_files import TokenizerFile, check_sizes, file_of_tokenizer, require_tokenizers
-from .training.graphs import SEED, Graphs, build_graphs
+from .training.graphs import Graphs, build_graphs
+from .training.init import SEED
 from .training.ort_training import TRAINING_MODEL, ApiOptimizer
 from .training.update import RANDOM_COUNTER
 

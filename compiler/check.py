@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from .network import build_forward
 from .spec.model import Spec
-from .training.graphs import build_init, freeze, require_trained
+from .training.init import build_init
 from .training.objective import build_objectives, declare_targets
 from .training.shares import share_out
+from .training.trainable import freeze, require_trained
 from .training.update import check_schedule
 from .variables import Variables
 

@@ -15,7 +15,8 @@ from .spec.model import InputSpec, Spec
 from .spec.settings import DataSettings, TrainingSettings
 from .state import State
 from .tokenizer_files import TokenizerFile, tokenizer_entries
-from .training.graphs import SEED, Graphs
+from .training.graphs import Graphs
+from .training.init import SEED
 from .training.loss_sums import loss_finalize, loss_sum_names
 from .training.objective import Objective, Objectives, declare_targets
 from .training.objective import Target as TargetInput

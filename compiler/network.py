@@ -3,45 +3,26 @@
 from __future__ import annotations
 
 import math
-import zlib
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from . import random
 from .errors import BuildError, Diagnostic, SpecError
-from .initializers import Initializer, Ones, Tied, Zeros
-from .ir import DType, Shape, Value, graph_input, is_static, reachable, scope, shape_text, symbol
+from .ir import DType, Shape, Value, graph_input, scope, symbol
+from .layer_context import BATCH, Carrying, CellContext, Context, Fitting
 from .layers import Layer, Shared
-from .layers.base import LayerContext, Statistic
 from .mixup import Mixing, draw
 from .ops import constant, op
 from .ops.shape_values import shape_value
-from .ops.shapes import reshape
-from .ops.slicing import FAR, take
 from .spec.model import InputSpec, Spec
 from .spec.settings import LayerEntry, Mixup
-from .state import State
 from .trail import Trail
 from .variables import Variables
 
-if TYPE_CHECKING:
-    from .foreign import ForeignModel
-
-BATCH = symbol("batch")
 LARGEST_EXAMPLE: Final = 2**31 - 1
 """Numbers; sizes made of such inputs fit 64 bits."""
-
-
-@dataclass(frozen=True)
-class Fitting:
-    """A statistic of a value over axes and all training examples."""
-
-    statistic: Statistic
-    of: Value
-    axes: tuple[int, ...]
 
 
 @dataclass
@@ -63,214 +44,6 @@ class Forward:
     """How examples are mixed with one another."""
     trail: Trail = field(default_factory=Trail)
     """How every value came about, for messages."""
-
-
-@dataclass
-class Carrying:
-    """How the states of recurrent layers go from one run of a graph to the next.
-
-    rows: in training, the examples of a batch; None where states are not carried from batch to batch.
-    stepping: the inputs and layers that go on where the graph's last call ended, in a graph that does; their states are
-        inputs and outputs of it.
-    single: whether such a graph takes one step a call, not several.
-    """
-
-    rows: int | None = None
-    stepping: Collection[str] = ()
-    single: bool = False
-    initial: dict[str, Value] = field(default_factory=dict)
-    """Of such a graph: name of each state -> where the first step starts from, if that is not zeros."""
-    given: dict[str, Value] = field(default_factory=dict)
-    """Name of each state that the graph brings -> the input or state tensor."""
-    following: dict[str, Value] = field(default_factory=dict)
-    """The same names -> the value after the graph's steps."""
-
-
-@dataclass
-class _Context:
-    """A `LayerContext` for one layer."""
-
-    entry: LayerEntry
-    variables: Variables
-    random_counter: Value | None
-    statistics: dict[str, Value]
-    fittings: dict[str, Fitting]
-    vocabularies: Mapping[str, Sequence[str]]
-    carrying: Carrying
-    base: Path | None
-    cell: Callable[[LayerEntry, Value, Sequence[Value]], tuple[Sequence[Value], Value]]
-    steps: bool = False
-    """Whether the layer goes step by step."""
-    prefix: str = ""
-    """Of all names that the layer asks for."""
-
-    def run_cell(self, step: Value, states: Sequence[Value]) -> tuple[Sequence[Value], Value]:
-        return self.cell(self.entry, step, states)
-
-    @property
-    def training(self) -> bool:
-        return self.random_counter is not None
-
-    def parameter(
-        self,
-        name: str,
-        shape: tuple[int, ...],
-        initializer: Initializer,
-        *,
-        fan_in: int = 1,
-        fan_out: int = 1,
-        regularized: bool = False,
-        dtype: DType = DType.float32,
-        trainable: bool = True,
-    ) -> Value:
-        full = f"{self.entry.name}/{self.prefix}{name}"
-        if isinstance(initializer, Tied):
-            return self.variables.tied(full, shape, initializer)
-        return self.variables.declare(
-            State(
-                full,
-                shape,
-                "parameter",
-                initializer,
-                dtype=dtype,
-                trainable=trainable,
-                regularized=regularized,
-                fan_in=fan_in,
-                fan_out=fan_out,
-                origin=self.entry.origin,
-            )
-        )
-
-    def statistic(self, name: str, shape: tuple[int, ...], initializer: Initializer) -> Value:
-        full = f"{self.entry.name}/{name}"
-        value = self.variables.declare(
-            State(full, shape, "statistic", initializer, trainable=False, origin=self.entry.origin)
-        )
-        return self.statistics.get(full, value)  # a shared layer goes on from its use before
-
-    def update_statistic(self, name: str, value: Value) -> None:
-        if self.training:
-            self.statistics[f"{self.entry.name}/{name}"] = value
-
-    def fitted(self, name: str, statistic: Statistic, of: Value, axes: tuple[int, ...]) -> Value:
-        full = f"{self.entry.name}/{name}"
-        kept = tuple(dim for axis, dim in enumerate(of.shape) if axis not in axes)
-        if not is_static(kept):
-            raise BuildError(
-                f"'{full}' would have the shape {shape_text(kept)}, but statistics need fixed sizes",
-                "fit them `per: channel` or `per: all`",
-            )
-        shape = tuple(dim for dim in kept if isinstance(dim, int))
-        start = Ones() if statistic in ("root_mean", "maximum") else Zeros()
-        value = self.variables.declare(State(full, shape, "fitted", start, trainable=False, origin=self.entry.origin))
-        if full not in self.fittings:  # a layer applied again uses what was fitted to its first input
-            self._require_known_before_training(full, of)
-            self.fittings[full] = Fitting(statistic, of, axes)
-        return value
-
-    def _require_known_before_training(self, name: str, of: Value) -> None:
-        """A statistic is fitted once, before the first step: so nothing that training changes may be part of it."""
-        read = {value for node in reachable([of]) for value in node.given_inputs}
-        for state in self.variables.of_kind("parameter", "statistic").values():
-            if self.variables.values[state.name] in read:
-                raise BuildError(
-                    f"'{name}' is fitted before training, but its values depend on '{state.name}', "
-                    "which training changes",
-                    "put the layer before the layers that learn, or give its numbers",
-                )
-
-    def vocabulary(self) -> tuple[str, ...]:
-        words = self.vocabularies.get(self.entry.name)
-        if words is None:
-            raise BuildError(
-                f"the vocabulary of '{self.entry.name}' is fitted to the training texts, which are not at hand",
-                "make the data available, or write `vocabulary: [...]`",
-            )
-        return tuple(words)
-
-    def carried_state(self, size: int, x: Value, stateful: bool, initial: Value | None = None) -> Value | None:
-        name = f"{self.entry.name}/state"
-        if self.steps:
-            if initial is not None:
-                self.carrying.initial[name] = initial
-            self.carrying.given[name] = graph_input(name, DType.float32, (BATCH, size))
-            return self.carrying.given[name]
-        if not (stateful and self.training and self.carrying.rows is not None):
-            return None
-        if name in self.carrying.given:
-            raise BuildError("a stateful layer cannot be shared: it has one state", "give each use a layer of its own")
-        shape = (self.carrying.rows, size)
-        state = State(name, shape, "carried", Zeros(), trainable=False, origin=self.entry.origin)
-        self.carrying.given[name] = self.variables.declare(state)
-        return take(self.carrying.given[name], 0, 0, BATCH, x)  # the last batch of an epoch may be smaller
-
-    def carry_state(self, value: Value) -> None:
-        name = f"{self.entry.name}/state"
-        given = self.carrying.given.get(name)
-        if given is not None and given.shape != value.shape:
-            rest = op.Slice(given, shape_value([BATCH], value), [FAR], [0])
-            value = reshape(op.Concat(value, rest, axis=0), given.shape)
-        if given is not None:
-            self.carrying.following[name] = value
-
-    def kept(self, name: str, shape: Shape, dtype: DType = DType.float32) -> Value | None:
-        if not self.steps:
-            return None
-        full = f"{self.entry.name}/{self.prefix}{name}"
-        self.carrying.given[full] = graph_input(full, dtype, shape)
-        return self.carrying.given[full]
-
-    def keep(self, name: str, value: Value) -> None:
-        full = f"{self.entry.name}/{self.prefix}{name}"
-        if full in self.carrying.given:
-            self.carrying.following[full] = value
-
-    def part(self, prefix: str) -> LayerContext:
-        return replace(self, prefix=self.prefix + prefix)
-
-    def foreign(self, file: str) -> ForeignModel:
-        known = self.variables.foreign
-        if file not in known:
-            from .emit import read_model
-
-            if self.base is None:
-                raise BuildError(f"'{file}' cannot be found: this spec is not in a file", path=("file",))
-            known[file] = read_model(self.base / file, file)
-        return known[file]
-
-    def random_key(self, purpose: str = "") -> Value:
-        assert self.random_counter is not None  # layers ask only while training
-        return random.key(self.random_counter, stream(f"{self.entry.name}:{self.prefix}{purpose}"))
-
-
-class _CellContext(_Context):
-    """A `LayerContext` for a layer inside a cell: what a step makes cannot leave the loop but through its states."""
-
-    def statistic(self, name: str, shape: tuple[int, ...], initializer: Initializer) -> Value:
-        del name, shape, initializer
-        raise BuildError("a cell cannot hold statistics of the batch", "put the layer before the recurrent layer")
-
-    def fitted(self, name: str, statistic: Statistic, of: Value, axes: tuple[int, ...]) -> Value:
-        del name, statistic, of, axes
-        raise BuildError("a cell cannot hold statistics of the data", "put the layer before the recurrent layer")
-
-    def carried_state(self, size: int, x: Value, stateful: bool, initial: Value | None = None) -> Value | None:
-        del size, x, initial
-        if stateful:
-            raise BuildError("a recurrent layer inside a cell cannot be stateful", path=("stateful",))
-        return None
-
-    def carry_state(self, value: Value) -> None:
-        pass
-
-    def kept(self, name: str, shape: Shape, dtype: DType = DType.float32) -> Value | None:
-        del name, shape, dtype
-        return None
-
-
-def stream(name: str) -> int:
-    """The random stream of a name: the same whatever else the network contains."""
-    return zlib.crc32(name.encode())
 
 
 def _require_countable(inputs: Sequence[InputSpec]) -> None:
@@ -341,7 +114,7 @@ def _draw(inputs: Sequence[InputSpec], features: Mapping[str, Value], random_cou
         sized = next(value for value in features.values() if value.dtype is not DType.string)  # the checks saw to it
         with scope(item.name, item.origin):
             extent = op.Expand(constant(0.0), shape_value(_shape(item, Carrying()), sized))
-            key = random.key(counter, stream(f"{item.name}:drawn"))
+            key = random.key(counter, random.stream_of(f"{item.name}:drawn"))
             uniform = item.drawn == "uniform"
             drawn[item.name] = random.uniform(key, extent, -1.0, 1.0) if uniform else random.normal(key, extent)
     return drawn
@@ -425,7 +198,8 @@ class _Builder:
         given, made = self.forward.features[names[0]], self.forward.values[names[0]]
         with scope("mixup", self.spec.origin_of(path)):
             share, partner = (
-                random.key(self.random_counter, stream(f"training.mixup:{drawn}")) for drawn in ("share", "partner")
+                random.key(self.random_counter, random.stream_of(f"training.mixup:{drawn}"))
+                for drawn in ("share", "partner")
             )
             mixing = draw(settings.alpha, share, partner, made if given.dtype is DType.string else given)
             for name in names:
@@ -440,7 +214,7 @@ class _Builder:
         if len(inputs) < len(entry.from_) or owner is None:
             return
         try:
-            context = self.context(_Context, owner)
+            context = self.context(Context, owner)
             context.steps = entry.name in self.carrying.stepping
             _check_arity(owner.layer, len(inputs))
             with scope(entry.name, entry.origin):
@@ -460,7 +234,7 @@ class _Builder:
             shapes = trail.to(trail.step(entry.name, entry.origin, entry.from_), also=other)
             self.diagnostics.append(Diagnostic(origin, error.message, error.hint, shapes))
 
-    def context(self, kind: type[_Context], owner: LayerEntry) -> _Context:
+    def context(self, kind: type[Context], owner: LayerEntry) -> Context:
         return kind(
             owner,
             self.variables,
@@ -488,7 +262,7 @@ class _Builder:
                 _check_arity(used.layer, len(inputs))
                 _check_numbers(used.layer)
                 with scope(inner.name.removeprefix(f"{owner.name}/"), inner.origin):
-                    values[inner.name] = used.layer.build(self.context(_CellContext, used), *inputs)
+                    values[inner.name] = used.layer.build(self.context(CellContext, used), *inputs)
             except BuildError as error:
                 path = (*inner.path[len(owner.path) :], *error.path)
                 raise BuildError(f"{inner.name}: {error.message}", error.hint, path, state=error.state) from None

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import zlib
 from collections.abc import Callable
 from functools import lru_cache
 from itertools import groupby
@@ -51,10 +52,15 @@ def start(seed: Value) -> Value:
     return op.Cast(_squares(_unsigned(seed), _odd("start")), to=DType.int64.code)
 
 
+def stream_of(name: str) -> int:
+    """The random stream of a name: the same whatever else the network contains."""
+    return zlib.crc32(name.encode())
+
+
 def key(counter: Value, stream: int) -> Value:
     """The key (uint64 scalar, odd) of a stream at a counter (int64 scalar: a seed, or the random counter of a step).
 
-    `stream` is any integer, a hash of the layer's name.
+    `stream` is any integer, such as that of the layer's name.
     """
     return keys(counter)(stream)
 

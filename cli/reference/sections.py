@@ -70,6 +70,14 @@ EXAMPLES: Final[Mapping[str, str]] = {
     "data.split": "data:\n  source: digits\n  split: {validation: 0.1, test: 0.2, stratify: label}",
     "data.series": "data:\n  source: sunspots\n  series: {length: 44, horizon: 11}\n  split: {test: 0.2}",
     "data.balance": "data:\n  source: digits\n  balance: oversample",
+    "data.tokens": (
+        "tokenizers: {words: word, tags: space}\n"
+        "inputs: {text: {shape: [time], dtype: int64, tokens: words}}\n"
+        "network:\n  - embedding:\n      vocabulary: ${words}\n      units: 64\n"
+        "  - gru: {units: 64, bidirectional: true}\n  - dense: ${tags}\n"
+        "training:\n  loss: {categorical_cross_entropy: {target: tags}}\n"
+        "data:\n  source: brown\n  tokens: {tags: tags}"
+    ),
     "data.windows": (
         "tokenizers: {characters: char}\ninputs: {text: {shape: [time], dtype: int64, tokens: characters}}\n"
         "network:\n  - embedding:\n      vocabulary: ${characters}\n      units: 64\n"

@@ -18,6 +18,8 @@ class Loss(Described):
     registry: ClassVar[Registry[Loss]] = Registry("loss")
     default_target: ClassVar[str] = "target"
     """The target's name when the spec does not say: `label` for classes, `target` for numbers."""
+    target_range: ClassVar[tuple[float, float] | None] = None
+    """The least and the largest number that a target may be, where there are such."""
 
     @abstractmethod
     def target_type(self, output: TensorType) -> TensorType:

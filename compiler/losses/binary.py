@@ -24,6 +24,7 @@ class BinaryCrossEntropy(Loss):
 
     example: ClassVar[str] = "binary_cross_entropy: {target: spam}"
     default_target: ClassVar[str] = "label"
+    target_range: ClassVar[tuple[float, float] | None] = (0, 1)
 
     def target_type(self, output: TensorType) -> TensorType:
         return same_type(output)

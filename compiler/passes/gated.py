@@ -28,7 +28,7 @@ def use_gated_add(graph: Graph) -> tuple[Graph, bool]:
     uses.update(graph.outputs.values())
 
     def replace(node: Node, inputs: tuple[Value | None, ...]) -> Sequence[Value] | None:
-        if node.op_type not in ("Add", "Sub") or not _is_large_matrix(node.outputs[0]):
+        if node.domain or not _is_large_matrix(node.outputs[0]):
             return None
         for index in (1, 0) if node.op_type == "Add" else (1,):
             x, scaled, old = inputs[1 - index], inputs[index], node.inputs[index]
@@ -44,7 +44,7 @@ def use_gated_add(graph: Graph) -> tuple[Graph, bool]:
                 return [gated_add(x, y, _column(op.Neg(scalar) if node.op_type == "Sub" else scalar, rows))]
         return None
 
-    return rewrite(graph, replace)
+    return rewrite(graph, replace, only=("Add", "Sub"))
 
 
 def _is_large_matrix(value: Value) -> bool:

@@ -24,7 +24,7 @@ def use_masks(graph: Graph) -> tuple[Graph, bool]:
     """Where(y > 0, dy, 0) becomes dy · min(1, max(0, c·y)) with the largest c, for float32."""
 
     def replace(node: Node, inputs: tuple[Value | None, ...]) -> Sequence[Value] | None:
-        if node.op_type != "Where" or node.outputs[0].dtype is not DType.float32:
+        if node.outputs[0].dtype is not DType.float32:
             return None
         condition, chosen, other = inputs
         assert condition is not None
@@ -35,7 +35,7 @@ def use_masks(graph: Graph) -> tuple[Graph, bool]:
             return None
         return [chosen * op.HardSigmoid(y, alpha=_STEEPEST, beta=0.0)]
 
-    return rewrite(graph, replace)
+    return rewrite(graph, replace, only=("Where",))
 
 
 def _positive(condition: Value) -> Value | None:

@@ -48,6 +48,8 @@ _ELSEWHERE = {
     "neurons": "units",
     "out_features": "units",
     "hidden_size": "units",
+    "pool_size": "kernel_size",
+    "window": "kernel_size",
     "nonlinearity": "activation",
     "input": "from",
     "inputs": "from",

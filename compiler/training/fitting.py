@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..ir import DType, Graph, Value, constant, op, reachable, scope
-from ..network import Fitting, Forward
+from ..layer_context import Fitting
+from ..network import Forward
 from ..ops.cast import cast
 from ..ops.shapes import shape_of
 from ..variables import Variables

@@ -13,10 +13,11 @@ import numpy as np
 
 from ..errors import BuildError, Diagnostic, SpecError, Step
 from ..ir import DType, TensorType, Value, constant, graph_input, op, scope
+from ..layer_context import BATCH
 from ..layers.checks import valid_steps
 from ..losses import SequenceLoss
 from ..losses.sequences import filled
-from ..network import BATCH, Forward, least, note_limit
+from ..network import Forward, least, note_limit
 from ..ops.cast import cast
 from ..ops.shape_values import shape_value
 from ..optimizers import ProximalOptimizer
@@ -25,6 +26,7 @@ from ..spec.model import Spec
 from ..spec.settings import LossEntry, MetricEntry, TrainingSettings
 from ..variables import Variables
 from .shares import Share
+from .weights import example_weights, mean_loss
 
 
 @dataclass(frozen=True)
@@ -177,12 +179,12 @@ def _term(
         elements, weights, steps = _judge(spec, entry, forward, known, problems)
         if isinstance(entry.target, str):
             valid[entry.target] = steps
-        mean, weight = _mean(elements, weights)
+        mean, weight = mean_loss(elements, weights)
         if forward.mixing is not None:
             mixing = forward.mixing
             read = [name for name in (entry.target, entry.sample_weight, entry.label_lengths) if isinstance(name, str)]
             others = {**known, **{name: mixing.partner(known[name]) for name in read}}
-            mean = mixing.mix(mean, _mean(*_judge(spec, entry, forward, others, problems)[:2])[0])
+            mean = mixing.mix(mean, mean_loss(*_judge(spec, entry, forward, others, problems)[:2])[0])
         return LossTerm(mean if entry.weight == 1 else mean * entry.weight, weight)
 
 
@@ -263,6 +265,10 @@ def _check_constant(entry: LossEntry, number: float, wanted: TensorType, classes
     if isinstance(entry.loss, SequenceLoss):
         message = f"'{entry.loss.kind}' compares with rows of labels, which no number is"
         raise BuildError(message, "name a column of the data", ("target",))
+    low, high = entry.loss.target_range or (number, number)
+    if not low <= number <= high:
+        message = f"'{entry.loss.kind}' compares with numbers from {low:g} to {high:g}, received {number:g}"
+        raise BuildError(message, path=("target",))
     if not wanted.dtype.is_integer:
         return
     most = None if classes is None else classes - 1
@@ -298,14 +304,6 @@ def _judge(
     return elements, example_weights(entry, known, elements, known[entry.target], valid), valid
 
 
-def _mean(elements: Value, weights: Value | None) -> tuple[Value, Value | None]:
-    """The mean of a loss over a batch, and the sum of its weights where it has any; float32 scalars."""
-    if weights is None:
-        return cast(op.ReduceMean(elements, keepdims=0), DType.float32), None
-    mean, weight = weighted_mean(elements, weights)
-    return cast(mean, DType.float32), cast(weight, DType.float32)
-
-
 def _valid_steps(
     spec: Spec, entry: LossEntry, forward: Forward, elements: Value, problems: list[Diagnostic]
 ) -> Value | None:
@@ -329,45 +327,6 @@ def _steps_that_count(entry: LossEntry, forward: Forward, elements: Value) -> Va
         message = f"'{entry.from_}' is no sequence, so it has no steps to leave out"
         raise BuildError(message, f"remove '{field}'", (field,))
     return valid_steps(field, forward.values[name], elements)
-
-
-def example_weights(
-    entry: LossEntry, known: Mapping[str, Value], elements: Value, target: Value, valid: Value | None = None
-) -> Value | None:
-    """How much each element of a loss counts, in the shape of the elements, (batch,) or (batch, time); None when all
-    count alike. `valid` is 0 for the steps that do not count."""
-    weights = _example_weights(entry, known, elements, target)
-    if weights is None or valid is None:
-        return valid if weights is None else weights
-    return _spread(weights, 2) * valid if weights.rank == 1 else weights * _spread(valid, weights.rank)
-
-
-def _example_weights(entry: LossEntry, known: Mapping[str, Value], elements: Value, target: Value) -> Value | None:
-    sample = None if entry.sample_weight is None else known[entry.sample_weight]
-    if sample is not None and sample.dtype is not elements.dtype:
-        sample = op.Cast(sample, to=elements.dtype.code)
-    if entry.class_weights is None:
-        return sample
-    table = constant(np.array(entry.class_weights), elements.dtype)
-    by_class = op.Gather(table, target, axis=0)
-    return by_class if sample is None else by_class * _spread(sample, by_class.rank)
-
-
-def weighted_mean(elements: Value, weights: Value) -> tuple[Value, Value]:
-    """Σ w·l / Σ w and Σ w. Where every weight of a batch is 0, the mean is 0 as well.
-
-    Weights of the batch alone, shape (batch,), weigh the mean over the other axes.
-    """
-    if elements.rank > weights.rank:
-        elements = op.ReduceMean(elements, list(range(weights.rank, elements.rank)), keepdims=0)
-    total = op.ReduceSum(weights, keepdims=0)
-    one = constant(1.0, total.dtype)
-    return op.ReduceSum(elements * weights, keepdims=0) / op.Where(op.Greater(total, 0), total, one), total
-
-
-def _spread(sample: Value, rank: int) -> Value:
-    """Weights of shape (batch,) or (batch, time) with axes of size 1 up to a rank."""
-    return op.Unsqueeze(sample, list(range(sample.rank, rank))) if rank > sample.rank else sample
 
 
 def _check_weights_and_lengths(entry: LossEntry, output: TensorType) -> None:

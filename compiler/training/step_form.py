@@ -13,13 +13,15 @@ from dataclasses import dataclass, field
 from ..ir import Graph, Value, graph_input, reachable
 from ..ir.names import unique_names
 from ..ir.rewrite import substitute
+from ..layer_context import BATCH, Carrying
 from ..layers import Layer, Shared
 from ..layers.base import PAST
 from ..layers.recurrence_settings import RecurrenceSettings
-from ..network import BATCH, Carrying, Forward, build_forward
+from ..network import Forward, build_forward
 from ..spec.model import Spec
 from ..spec.settings import LayerEntry
 from ..variables import IN_FILES, Variables
+from .inference import read_of
 
 VIEWS = frozenset({"Identity", "Reshape", "Squeeze", "Unsqueeze"})
 """Operators that cost nothing, so that what they are applied to is remembered rather than what they make of it."""
@@ -66,14 +68,14 @@ def add_step_form(
     given = {name: graph_input(name, value.dtype, value.shape) for name, value in memory.items()}
     replaced = {value: given[name] for name, value in memory.items()}
     step = dict(zip(stepped, substitute(list(stepped.values()), replaced), strict=True))
-    read = (*_read(starts, step), *given.values(), *_read(weights, step))
+    read = (*read_of(starts, step), *given.values(), *read_of(weights, step))
     graphs["inference_step"] = Graph("inference_step", read, step)
     encoded = {**memory, **carrying.initial}
     if encoded:
         encoded |= {name: forward.outputs[name] for name, moves in names.items() if not moves}
         still = [value for name, value in forward.features.items() if name not in inputs]
         graphs["inference_encode"] = Graph(
-            "inference_encode", (*_read(still, encoded), *_read(weights, encoded)), encoded
+            "inference_encode", (*read_of(still, encoded), *read_of(weights, encoded)), encoded
         )
     return StepForm(carrying.given, given)
 
@@ -165,9 +167,3 @@ def _memory(
         taken.add(name)
         named[name] = value
     return named
-
-
-def _read(values: Iterable[Value], outputs: Mapping[str, Value]) -> list[Value]:
-    """Those of the values that outputs depend on."""
-    read = {value for node in reachable(outputs.values()) for value in node.given_inputs} | set(outputs.values())
-    return [value for value in values if value in read]

@@ -16,7 +16,6 @@ import numpy.typing as npt
 
 from ..errors import UserError
 from ..manifest import Field, TokenPlan
-from ..tokenizers.file import END
 from ..tokenizers.tokenizer import Tokenizer
 from .columns import Array, Batch, Columns, Rows, only
 from .wording import count_text
@@ -32,6 +31,14 @@ def encode_texts(texts: Iterable[str], tokenizer: Tokenizer, plan: TokenPlan) ->
     before = [tokenizer.begin] if plan.begin else []
     after = [tokenizer.end] if plan.end else []
     return [np.array([*before, *tokenizer.encode(text), *after][: plan.longest], np.int32) for text in texts]
+
+
+def encode_ahead(texts: Iterable[str], tokenizer: Tokenizer, plan: TokenPlan) -> tuple[list[Tokens], list[Tokens]]:
+    """The tokens of each text, and those one later: of `begin a b`, `a b end`. Of a text that is cut the last of these
+    is the first token that was cut off, not an end where there is none."""
+    longest = None if plan.longest is None else plan.longest + 1
+    whole = encode_texts(texts, tokenizer, replace(plan, end=True, longest=longest))
+    return [row[:-1] for row in whole], [row[1:] for row in whole]
 
 
 def encode_words(texts: Iterable[str], tokenizer: Tokenizer, plan: TokenPlan) -> list[list[Tokens]]:
@@ -87,13 +94,19 @@ class TokenColumns:
 
     def __init__(self, columns: Columns, fields: Sequence[Field], tokenizers: Mapping[str, Tokenizer]) -> None:
         texts = only(columns, list(tokenizers)).take(slice(None))
-        rows = {
-            field.name: encode_field(field, texts[field.name].tolist(), tokenizers[field.name])
-            for field in fields
-            if field.tokens is not None
-        }
+        ahead = {field.next_of: field.name for field in fields if field.next_of is not None}
+        rows: dict[str, Sequence[Row]] = {}
         pads = {name: tokenizer.pad for name, tokenizer in tokenizers.items()}
-        rest = [name for name in columns.names if name not in rows]
+        for field in fields:
+            if field.tokens is None:
+                continue
+            written, tokenizer, target = texts[field.name].tolist(), tokenizers[field.name], ahead.get(field.name)
+            if target is None:
+                rows[field.name] = encode_field(field, written, tokenizer)
+            else:
+                rows[field.name], rows[target] = encode_ahead(written, tokenizer, field.tokens)
+                pads[target] = tokenizer.pad
+        rest = [name for name in columns.names if name not in tokenizers]
         self._set(only(columns, rest) if rest else None, tuple(rest), columns.rows, fields, rows, pads)
 
     def _set(
@@ -126,16 +139,12 @@ class TokenColumns:
         chosen = {name: [tokens[number] for number in numbers] for name, tokens in self._tokens.items()}
         sizes = axis_sizes(self._fields, chosen)
         for field in self._fields:
-            if field.tokens is not None:
+            if field.name in chosen:
                 shape = [sizes[axis] for axis in field.shape]
                 batch[field.name] = padded(chosen[field.name], shape, self._pads[field.name])
             elif field.length_of is not None:
                 lengths = [len(tokens) for tokens in chosen[field.length_of]]
                 batch[field.name] = np.array(lengths, field.dtype)
-            elif field.next_of is not None:
-                following = [np.append(tokens[1:], END) for tokens in chosen[field.next_of]]
-                shape = [sizes[axis] for axis in field.shape]
-                batch[field.name] = padded(following, shape, self._pads[field.next_of])
         return batch
 
     def only(self, names: Sequence[str]) -> TokenColumns:
@@ -153,10 +162,9 @@ def axis_sizes(fields: Sequence[Field], chosen: Mapping[str, Sequence[Row]]) -> 
     agree."""
     sizes: dict[int | str, int] = {}
     for field in fields:
-        source = field.name if field.tokens is not None else field.next_of
-        if source is None:
+        if field.name not in chosen:
             continue
-        rows = chosen[source]
+        rows = chosen[field.name]
         longest = [max(map(len, rows), default=1)]
         if len(field.shape) == 2:
             longest.append(max((len(word) for row in rows for word in row), default=1))

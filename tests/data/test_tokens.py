@@ -89,6 +89,17 @@ def test_a_target_one_token_later_ends_with_the_end() -> None:
     assert batch["given"].tolist() == [[2, 5, 4, 6, 0], [2, 4, 0, 0, 0], [2, 0, 0, 0, 0]]
     assert batch["next"].tolist() == [[5, 4, 6, 3, 0], [4, 3, 0, 0, 0], [3, 0, 0, 0, 0]]
     assert tokens.only(["next"]).take(slice(1, 3))["next"].tolist() == [[4, 3], [3, 0]]
+    assert tokens.names == ("given", "source", "next")
+
+
+def test_a_text_that_is_cut_has_no_end() -> None:
+    fields = [
+        Field("given", "int64", ("time",), tokens=TokenPlan("words", begin=True, longest=4)),
+        Field("next", "int64", ("time",), next_of="given"),
+    ]
+    batch = TokenColumns(ArrayColumns({"given": text_array(TEXTS)}), fields, {"given": words()}).take(slice(None))
+    assert batch["given"].tolist() == [[2, 5, 4, 6], [2, 4, 0, 0], [2, 0, 0, 0], [2, 6, 6, 5]]
+    assert batch["next"].tolist() == [[5, 4, 6, 3], [4, 3, 0, 0], [3, 0, 0, 0], [6, 6, 5, 4]]
 
 
 def test_words_as_rows_of_characters() -> None:

@@ -10,7 +10,7 @@ import pytest
 from netwright.compiler import Bundle, compile_spec, load_spec_text, mixup, random
 from netwright.compiler.ir import Array, DType, graph_input
 from netwright.compiler.ir.printer import to_text
-from netwright.compiler.network import BATCH, stream
+from netwright.compiler.layer_context import BATCH
 from netwright.runtime.bundle import load_bundle
 from netwright.runtime.callbacks import Callback, StepDone
 from netwright.runtime.checkpoint import load_checkpoint
@@ -65,7 +65,7 @@ class Draws:
 
     def __init__(self, alpha: float) -> None:
         counter, rows = graph_input("counter", DType.int64, ()), graph_input("rows", DType.float32, (BATCH,))
-        keys = [random.key(counter, stream(f"training.mixup:{what}")) for what in ("share", "partner")]
+        keys = [random.key(counter, random.stream_of(f"training.mixup:{what}")) for what in ("share", "partner")]
         mixing = mixup.draw(alpha, *keys, rows)
         self._function = Function([counter, rows], [mixing.share, mixing.partners])
 

@@ -8,7 +8,6 @@ import numpy as np
 from netwright.compiler import compile_spec, load_spec_text, random
 from netwright.compiler.bundle import Target
 from netwright.compiler.ir import Array, DType, graph_input
-from netwright.compiler.network import stream
 from netwright.compiler.spec import Spec
 
 from support.running import Program
@@ -69,7 +68,7 @@ def written(spec: Spec, folder: Path, target: Target = "portable") -> Path:
 def drawn(name: str, counter: Array | int, rows: int, size: int) -> Array:
     """What a step with this random counter draws for an input of normally distributed numbers."""
     given = graph_input("counter", DType.int64, ())
-    numbers = random.normal(random.key(given, stream(f"{name}:drawn")), (rows, size))
+    numbers = random.normal(random.key(given, random.stream_of(f"{name}:drawn")), (rows, size))
     (array,) = Program([given], [numbers])(np.int64(counter))
     return array
 

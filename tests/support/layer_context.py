@@ -11,8 +11,8 @@ from netwright.compiler.emit import read_model
 from netwright.compiler.foreign import ForeignModel
 from netwright.compiler.initializers import Initializer
 from netwright.compiler.ir import Array, DType, Shape, Value, constant, graph_input
+from netwright.compiler.layer_context import Fitting
 from netwright.compiler.layers.base import Statistic
-from netwright.compiler.network import Fitting
 
 from support.examples import INCLUDED
 
