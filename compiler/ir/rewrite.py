@@ -80,7 +80,7 @@ def rebuild(node: Node, inputs: tuple[Value | None, ...]) -> tuple[Value, ...]:
     """The same operator over other inputs, its type inferred again unless that could not change it."""
     if node.op_type == "Constant":
         return node.outputs
-    if all([old is new or _infers_alike(old, new) for old, new in zip(node.inputs, inputs, strict=True)]):
+    if all(old is new or _infers_alike(old, new) for old, new in zip(node.inputs, inputs, strict=True)):
         types = tuple(output.type for output in node.outputs)
         return Node(node.op_type, node.domain, inputs, node.attributes, types, inferred=node.inferred).outputs
     return apply_record(find(node.op_type, node.domain), inputs, node.attributes)
