@@ -38,8 +38,6 @@ EVERY = [name for name in SPECS if name not in DEEPER]
 TRAINED = [name for name in EVERY if has_training(name)]
 UNLEARNABLE = {"perceptron_xor", "dcgan_small"}
 """Of the first training goes on for ever; of the second each network makes the loss of the other rise."""
-STEP_BY_STEP = {"pos_tagger"}
-"""Their loss counts the steps of a batch that are no padding, not its rows."""
 ALONE = ("auxiliary", "discriminator/")
 """Layers with these names are read by losses alone."""
 RECURRENT = [
