@@ -21,7 +21,7 @@ from .device import (
 from .errors import EnvironmentProblem
 from .ort import onnx_runtime
 
-EXTRAS: Final = ("cuda", "data", "images", "pictures", "report")
+EXTRAS: Final = ("cuda", "data", "images", "pictures", "report", "text")
 """Those of pyproject.toml that someone who uses netwright may want."""
 
 PACKAGES: Final = ("netwright", "numpy", "onnx")

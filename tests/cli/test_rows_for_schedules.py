@@ -30,4 +30,4 @@ data:
 )
 def test_rows(tmp_path: Path, more: str, rows: int) -> None:
     (tmp_path / "a.yaml").write_text(SPEC.format(more=more))
-    assert _rows_for_schedule(load_spec(str(tmp_path / "a.yaml"))) == rows
+    assert _rows_for_schedule(load_spec(str(tmp_path / "a.yaml")), {}) == rows
