@@ -109,6 +109,12 @@ CASES = {
             lambda: sklearn.confusion_matrix(LABELS, PREDICTED).tolist(),
         ),
     ],
+    "perplexity": [
+        of_labels(
+            "perplexity",
+            lambda: np.exp(sklearn.log_loss(LABELS, np.exp(LOGITS) / np.exp(LOGITS).sum(1, keepdims=True))),
+        )
+    ],
     "mae": [Case("mae", GUESSES, NUMBERS, lambda: sklearn.mean_absolute_error(NUMBERS, GUESSES))],
     "rmse": [Case("rmse", GUESSES, NUMBERS, lambda: sklearn.mean_squared_error(NUMBERS, GUESSES) ** 0.5)],
     "r2": [Case("r2", GUESSES, NUMBERS, lambda: sklearn.r2_score(NUMBERS.ravel(), GUESSES.ravel()))],

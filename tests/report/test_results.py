@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from netwright.pictures import Layer, Network, Objective, Output
 from netwright.runtime.data.columns import Array
-from netwright.runtime.manifest import Field, Manifest
+from netwright.runtime.manifest import Field, GraphEntry, Manifest, Port
 from netwright.runtime.report import charts, inference
 from netwright.runtime.report.answers import Answer, Meaning, find_answers
 from netwright.runtime.report.inference import Sample
@@ -201,7 +201,10 @@ def test_large_partitions_are_sampled_evenly(monkeypatch: pytest.MonkeyPatch) ->
 
     class Record:
         class bundle:
-            manifest = manifest([], [], (Field("x", "float32", ()),))
+            manifest = dataclasses.replace(
+                manifest([], [], (Field("x", "float32", ()),)),
+                graphs={"inference": GraphEntry("inference.onnx", (Port("x", "float32", ("batch",), "feature"),), ())},
+            )
 
     monkeypatch.setattr(inference, "Predictor", Echo)
     monkeypatch.setattr(inference, "MOST_ROWS", 4)

@@ -1,5 +1,6 @@
 """Prediction in batches, and features that do not fit."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -55,8 +56,11 @@ def test_lengths_that_differ(bundle_folder: Path) -> None:
     from netwright.runtime.bundle import load_bundle
 
     path = bundle_folder / "manifest.json"
-    second = '{"name": "other", "dtype": "float32", "shape": [], "column": null}'
-    path.write_text(path.read_text().replace('"features": [', f'"features": [{second}, '))
+    manifest = json.loads(path.read_text())
+    manifest["features"].insert(0, {"name": "other", "dtype": "float32", "shape": [], "column": None})
+    port = {"name": "other", "dtype": "float32", "shape": ["batch"], "role": "feature"}
+    manifest["graphs"]["inference"]["inputs"].append(port)
+    path.write_text(json.dumps(manifest))
     with pytest.raises(UserError) as caught:
         Predictor(load_bundle(bundle_folder), CPU).predict({"image": np.zeros((2, 4)), "other": np.zeros(3)})
     assert str(caught.value) == "the features differ in their number of rows: 'other' has 3, 'image' has 2"

@@ -69,6 +69,7 @@ REDUCED: Mapping[str, Sequence[str]] = {
         "training.batch_size=2",
         "training.optimizer={adam: {learning_rate: 0.02}}",
     ),
+    "word2vec": ("training.optimizer={adam: {learning_rate: 0.05}}",),
     "vgg16": ("constants={size: 32, width: 4, classes: 8, depths: [1, 1, 2]}", *_QUICK),
     "vgg19": ("constants={size: 32, width: 4, classes: 8, depths: [1, 1, 3]}", *_QUICK),
     "word_lm": (
