@@ -10,7 +10,7 @@ from netwright.schema import spec_field
 from ..errors import BuildError
 from ..initializers import GlorotUniform, Initializer
 from ..ir import Value, op, shape_text
-from .attending import mask, require_sequence, scaled_scores, unless_empty, valid_of, weigh
+from .attending import mask, require_sequence, scaled_scores, unless_empty, valid_of, values_of_fields, weigh
 from .base import Layer, LayerContext
 from .checks import require_float, static_sizes
 from .recurrence_settings import VALUE
@@ -90,10 +90,7 @@ network:
     def build(self, context: LayerContext, *inputs: Value) -> Value:
         if self.units is not None and self.score != "additive":
             raise BuildError("'units' is for the additive score", "give 'score: additive' too", ("units",))
-        named = [name for name in self.value_fields if getattr(self, name) is not None]
-        if len(inputs) != 1 + len(named):
-            raise BuildError(f"reads {1 + len(named)} values, received {len(inputs)}", "name a value for each field")
-        given = dict(zip(named, inputs[1:], strict=True))
+        given = values_of_fields(self, inputs)
         memory = given["memory"]
         require_sequence(memory, "memory")
         keys = given.get("keys", memory)

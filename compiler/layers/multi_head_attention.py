@@ -24,6 +24,7 @@ from .attending import (
     steps,
     unless_empty,
     valid_of,
+    values_of_fields,
     weigh,
 )
 from .base import PAST, Layer, LayerContext
@@ -133,10 +134,7 @@ network:
         return True
 
     def build(self, context: LayerContext, *inputs: Value) -> Value:
-        named = [name for name in self.value_fields if getattr(self, name) is not None]
-        if len(inputs) != 1 + len(named):
-            raise BuildError(f"reads {1 + len(named)} values, received {len(inputs)}", "name a value for each field")
-        given = dict(zip(named, inputs[1:], strict=True))
+        given = values_of_fields(self, inputs)
         x = inputs[0]
         require_sequence(x)
         memory = given.get("memory")

@@ -13,7 +13,7 @@ from ..errors import BuildError
 from ..initializers import GlorotUniform, Initializer
 from ..ir import Value
 from .activations import Relu
-from .attending import require_sequence, valid_of
+from .attending import require_sequence, valid_of, values_of_fields
 from .base import Activation, Layer, LayerContext
 from .checks import static_sizes
 from .dense import Dense
@@ -95,10 +95,7 @@ class Transformer(Layer):
         return True
 
     def build(self, context: LayerContext, *inputs: Value) -> Value:
-        named = [name for name in self.value_fields if getattr(self, name) is not None]
-        if len(inputs) != 1 + len(named):
-            raise BuildError(f"reads {1 + len(named)} values, received {len(inputs)}", "name a value for each field")
-        given = dict(zip(named, inputs[1:], strict=True))
+        given = values_of_fields(self, inputs)
         x = inputs[0]
         require_sequence(x)
         memory = given.get("memory")
