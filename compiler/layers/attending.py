@@ -28,7 +28,7 @@ MASKED: Final = -1e30
 
 
 def values_of_fields(layer: Layer, inputs: Sequence[Value]) -> dict[str, Value]:
-    """What a layer reads beside its input, by the fields that name it. Raises BuildError for another number of inputs."""
+    """What a layer reads beside its input, by the fields that name it. Raises BuildError for another number."""
     named = [name for name in layer.value_fields if getattr(layer, name) is not None]
     if len(inputs) != 1 + len(named):
         raise BuildError(f"reads {1 + len(named)} values, received {len(inputs)}", "name a value for each field")
