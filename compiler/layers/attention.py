@@ -12,7 +12,7 @@ from ..initializers import GlorotUniform, Initializer
 from ..ir import Value, op, shape_text
 from .attending import mask, require_sequence, scaled_scores, unless_empty, valid_of, values_of_fields, weigh
 from .base import Layer, LayerContext
-from .checks import require_float, static_sizes
+from .checks import require_float, require_one_of_mask_and_lengths, static_sizes
 from .recurrence_settings import VALUE
 
 
@@ -80,8 +80,7 @@ network:
     )
 
     def __post_init__(self) -> None:
-        if self.mask is not None and self.lengths is not None:
-            raise BuildError("'mask' and 'lengths' say the same, so only one can be given", path=("lengths",))
+        require_one_of_mask_and_lengths(self.mask, self.lengths)
 
     @property
     def causal(self) -> bool:

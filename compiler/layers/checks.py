@@ -53,6 +53,13 @@ def static_sizes(dims: Iterable[Dim], x: Value, purpose: str, hint: str | None =
     return tuple(sizes)
 
 
+def require_one_of_mask_and_lengths(mask: str | None, lengths: str | None, prefix: str = "") -> None:
+    """Raise BuildError where both fields, which have the names `mask` and `lengths` after the prefix, are given."""
+    if mask is not None and lengths is not None:
+        message = f"'{prefix}mask' and '{prefix}lengths' say the same, so only one can be given"
+        raise BuildError(message, path=(f"{prefix}lengths",))
+
+
 def valid_steps(field: str, value: Value, x: Value) -> Value:
     """Which steps of x, (batch, time, …), are no padding: booleans (batch, time).
 

@@ -28,7 +28,7 @@ from .attending import (
     weigh,
 )
 from .base import PAST, Layer, LayerContext
-from .checks import static_sizes
+from .checks import require_one_of_mask_and_lengths, static_sizes
 from .recurrence_settings import VALUE
 
 ROTARY_BASE: Final = 10000.0
@@ -111,8 +111,7 @@ network:
     )
 
     def __post_init__(self) -> None:
-        if self.mask is not None and self.lengths is not None:
-            raise BuildError("'mask' and 'lengths' say the same, so only one can be given", path=("lengths",))
+        require_one_of_mask_and_lengths(self.mask, self.lengths)
         if self.memory is not None and self.causal_:
             raise BuildError("the steps of a memory are not those of the input, so none is later", path=("causal",))
         if self.memory is not None and self.rotary:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Final, Literal
 from netwright.schema import Described, spec_field
 
 from ..errors import BuildError
+from .checks import require_one_of_mask_and_lengths
 
 VALUE: Final[dict[str, Any]] = {"type": "string", "x-expected": "the name of a value"}
 RETURN: Final = (
@@ -58,5 +59,4 @@ class RecurrenceSettings(Described):
             )
         if self.initial == "learned" and self.initial_from is not None:
             raise BuildError("the state starts from 'initial' or from 'initial_from', not both", path=("initial_from",))
-        if self.mask is not None and self.lengths is not None:
-            raise BuildError("'mask' and 'lengths' say the same, so only one can be given", path=("lengths",))
+        require_one_of_mask_and_lengths(self.mask, self.lengths)

@@ -9,13 +9,12 @@ from typing import ClassVar, Literal
 
 from netwright.schema import spec_field
 
-from ..errors import BuildError
 from ..initializers import GlorotUniform, Initializer
 from ..ir import Value
 from .activations import Relu
 from .attending import require_sequence, valid_of, values_of_fields
 from .base import Activation, Layer, LayerContext
-from .checks import static_sizes
+from .checks import require_one_of_mask_and_lengths, static_sizes
 from .dense import Dense
 from .dropout import Dropout
 from .layer_norm import LayerNorm
@@ -72,8 +71,7 @@ class Transformer(Layer):
     )
 
     def __post_init__(self) -> None:
-        if self.mask is not None and self.lengths is not None:
-            raise BuildError("'mask' and 'lengths' say the same, so only one can be given", path=("lengths",))
+        require_one_of_mask_and_lengths(self.mask, self.lengths)
         self.attention()  # what it refuses
 
     def attention(self, *, causal: bool = False, of_memory: bool = False) -> MultiHeadAttention:

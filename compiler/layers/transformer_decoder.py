@@ -10,6 +10,7 @@ from netwright.schema import spec_field
 from ..errors import BuildError
 from ..ir import Value
 from .base import Layer, LayerContext
+from .checks import require_one_of_mask_and_lengths
 from .recurrence_settings import VALUE
 from .transformer import Transformer
 
@@ -55,9 +56,7 @@ network:
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.memory_mask is not None and self.memory_lengths is not None:
-            message = "'memory_mask' and 'memory_lengths' say the same, so only one can be given"
-            raise BuildError(message, path=("memory_lengths",))
+        require_one_of_mask_and_lengths(self.memory_mask, self.memory_lengths, "memory_")
 
     @property
     def causal(self) -> bool:

@@ -14,7 +14,7 @@ import numpy as np
 from ..errors import BuildError, Diagnostic, SpecError, Step
 from ..ir import DType, TensorType, Value, constant, graph_input, op, scope
 from ..layer_context import BATCH
-from ..layers.checks import valid_steps
+from ..layers.checks import require_one_of_mask_and_lengths, valid_steps
 from ..losses import SequenceLoss
 from ..losses.sequences import filled
 from ..network import Forward, least, note_limit
@@ -320,8 +320,7 @@ def _valid_steps(
 def _steps_that_count(entry: LossEntry, forward: Forward, elements: Value) -> Value:
     field, name = ("mask", entry.mask) if entry.mask is not None else ("lengths", entry.lengths)
     assert name is not None
-    if entry.mask is not None and entry.lengths is not None:
-        raise BuildError("'mask' and 'lengths' say the same, so only one can be given", path=("lengths",))
+    require_one_of_mask_and_lengths(entry.mask, entry.lengths)
     output = forward.values[entry.from_]
     if elements.rank < 2 or (output.rank == 2 and isinstance(output.shape[1], int)):
         message = f"'{entry.from_}' is no sequence, so it has no steps to leave out"
