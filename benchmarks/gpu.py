@@ -1,6 +1,6 @@
 """Time the model library's networks on a GPU beside other systems, and write the result as Markdown.
 
-    python benchmarks/gpu.py [--output cuda-results.md] [--ort-training PYTHON] [--spec NAME ...]
+    python benchmarks/gpu.py [--output cuda-results.md] [--ort-training PYTHON] [--spec NAME ...] [--network NAME@BATCH ...]
 
 Needs `.[cuda]` and torch. Every system trains in a process of its own on the same batches of the spec's own data; in
 every round each takes its turn for some steps, so that a drifting machine slows all of them. A ratio is netwright's
@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import shutil
 import statistics
@@ -31,6 +32,8 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 SYSTEMS = HERE / "systems"
 ORT_TRAINING_SPEC = "mnist_mlp"
+NETWORKS = ("mlp@256", "lenet@256", "cifar@256", "resnet20@128", "resnet18@64", "gpt128@64", "gpt512@16")
+"""Networks of systems/networks.py on random examples, with the batch sizes that they are timed at."""
 
 
 @dataclass
@@ -120,8 +123,8 @@ def start(label: str, python: str, script: str, *arguments: str) -> System | str
     return said[-1] if said else f"ended with code {process.returncode}"
 
 
-def measure(spec: str, options: argparse.Namespace) -> list[str]:
-    """The rows of one spec."""
+def spec_ways(spec: str, options: argparse.Namespace) -> list[tuple[str, ...]]:
+    """The systems that train a spec: label, Python, script, arguments."""
     ways = [("netwright", sys.executable, "netwright_spec.py", spec, options.device, "plain")]
     if options.device == "cuda":
         ways.append(("netwright, CUDA graph", sys.executable, "netwright_spec.py", spec, "cuda", "graph"))
@@ -131,6 +134,24 @@ def measure(spec: str, options: argparse.Namespace) -> list[str]:
         batch, every_core = "128", "0"  # those of the spec
         step = ("ort_training_step.py", "mlp", batch, every_core, options.device)
         ways.append(("onnxruntime-training", options.ort_training, *step))
+    return ways
+
+
+def network_ways(network: str, options: argparse.Namespace) -> list[tuple[str, ...]]:
+    """The systems that train a network of systems/networks.py."""
+    name, _, batch = network.partition("@")
+    common, every_core = (name, batch), "0"
+    ours = (sys.executable, "netwright_step.py", *common, every_core, "portable", options.device)
+    ways = [("netwright", *ours, "plain")]
+    if options.device == "cuda":
+        ways.append(("netwright, CUDA graph", *ours, "graph"))
+    for label, mode in (("PyTorch eager", "eager"), ("torch.compile", "compile")):
+        ways.append((label, sys.executable, "torch_step.py", *common, str(os.cpu_count()), mode, options.device))
+    return ways
+
+
+def measure(spec: str, ways: list[tuple[str, ...]], options: argparse.Namespace) -> list[str]:
+    """The rows of one spec or network."""
     started = {label: start(label, *way) for label, *way in ways if label not in options.skip}
     systems = [system for system in started.values() if isinstance(system, System)]
     meter = Meter(gpu_reader(options.device))
@@ -217,6 +238,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--output", type=Path, default=Path("cuda-results.md"), help="default: cuda-results.md")
     parser.add_argument("--ort-training", metavar="PYTHON", help="Python with onnxruntime-training")
     parser.add_argument("--spec", action="append", metavar="NAME", help="default: all whose data are at hand")
+    parser.add_argument("--network", action="append", metavar="NAME@BATCH", help=f"default: {', '.join(NETWORKS)}")
     parser.add_argument("--skip", action="append", default=[], metavar="SYSTEM", help="such as torch.compile")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--steps", type=int, default=64)
@@ -228,10 +250,14 @@ def main(arguments: list[str] | None = None) -> None:
             select("cuda")
         except EnvironmentProblem as problem:
             raise SystemExit(f"{problem}\n  hint: {problem.hint}") from None
-    specs, left_out = (options.spec, {}) if options.spec else library_specs()
+    chosen = options.spec or options.network
+    specs, left_out = (options.spec or [], {}) if chosen else library_specs()
+    networks = options.network or ([] if chosen else NETWORKS)
+    work = [(spec, spec_ways(spec, options)) for spec in specs]
+    work += [(network, network_ways(network, options)) for network in networks]
     rows: list[str] = []
-    for spec in specs:
-        found = measure(spec, options)
+    for name, ways in work:
+        found = measure(name, ways, options)
         print("\n".join(found), flush=True)
         rows += found
         options.output.write_text(report(rows, left_out, options), encoding="utf-8")  # what there is, if it is stopped

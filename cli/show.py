@@ -91,9 +91,7 @@ def _summary(bundle: Bundle) -> dict[str, object]:
 
 def _recordings(bundle: Bundle) -> str:
     """A row for each graph, and below the table what prevents recording those that cannot be."""
-    from netwright.compiler.capture import capture_obstacles
-
-    found = {name: capture_obstacles(graph) for name, graph in bundle.graphs.items()}
+    found = bundle.recordings()
     rows = [(name, "no" if obstacles else "yes") for name, obstacles in found.items()]
     reasons = [f"{name}: {obstacle}" for name, obstacles in found.items() for obstacle in obstacles]
     shown = table(("graph", "can be recorded as a CUDA graph"), rows)
@@ -101,15 +99,13 @@ def _recordings(bundle: Bundle) -> str:
 
 
 def _recordings_json(bundle: Bundle) -> str:
-    from netwright.compiler.capture import capture_obstacles
-
     return json.dumps(
         {
             name: [
                 {"reason": obstacle.reason, "origin": obstacle.origin.as_json() if obstacle.origin else None}
-                for obstacle in capture_obstacles(graph)
+                for obstacle in obstacles
             ]
-            for name, graph in bundle.graphs.items()
+            for name, obstacles in bundle.recordings().items()
         },
         indent=2,
     )

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from netwright.formats.ort_checkpoint import CheckpointFormatError, TrainingCheckpoint, encode_checkpoint
 
-from .capture import capture_obstacles
+from .capture import BATCH, CaptureObstacle, capture_obstacles
 from .errors import Diagnostic, Origin, SpecError
 from .ir import Graph, reachable
 from .ir.choices import Question, choosing
@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     import onnx
 
 Target = Literal["portable", "ort", "ort-training"]
+STEPPING = frozenset({"step", "evaluate"})
+"""The graphs that `train` and `evaluate` run batch by batch."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,10 @@ class Bundle:
             )
             for entry in self.spec.layers
         ]
+
+    def recordings(self) -> dict[str, list[CaptureObstacle]]:
+        """What prevents recording each graph as a CUDA graph; empty where it can be."""
+        return {name: capture_obstacles(graph, _fixed_axes(self.spec, name)) for name, graph in self.graphs.items()}
 
     def models(self) -> dict[str, onnx.ModelProto]:
         """The ONNX model of every graph; `inference` holds the weights that `init` gives for the spec's seed."""
@@ -240,7 +246,7 @@ def compile_spec(
         horizon = _horizon(spec.training, train_rows)
         built = build_graphs(spec, horizon, PASSES_OF[target], vocabularies, training_api=api)
     if not api:
-        _check_recording(spec, built)
+        _check_recording(spec, built.graphs["step"] if spec.training else None)
     check_sizes(spec, built.forward, built.targets, tokenizers)
     manifest = manifest_of(spec, target, built, choices, vocabularies, tokenizers)
     return Bundle(spec, target, built, manifest, tokenizers, choices.questions)
@@ -277,12 +283,19 @@ def write_parts(file: Path, parts: Iterable[bytes | memoryview]) -> None:
         content.writelines(parts)
 
 
-def _check_recording(spec: Spec, built: Graphs) -> None:
+def _fixed_axes(spec: Spec, graph: str) -> frozenset[str]:
+    """The symbolic axes that sessions of a graph fix; the windows of a text all have one length."""
+    if graph not in STEPPING or spec.data is None or spec.data.windows is None:
+        return BATCH
+    return BATCH.union(size for field in spec.inputs for size in field.shape if isinstance(size, str))
+
+
+def _check_recording(spec: Spec, step: Graph | None) -> None:
     """A step that is to be recorded as a CUDA graph must allow it."""
     training = spec.training
-    if training is None or training.device.cuda is None or not training.device.cuda.graph:
+    if step is None or training is None or training.device.cuda is None or not training.device.cuda.graph:
         return
-    obstacles = capture_obstacles(built.graphs["step"])
+    obstacles = capture_obstacles(step, _fixed_axes(spec, "step"))
     if obstacles:
         origin = spec.origin_of(("training", "device", "cuda", "graph"))
         reasons = "; ".join(map(str, obstacles))

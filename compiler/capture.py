@@ -11,7 +11,7 @@ this rule to what the real provider accepts.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 
 from .errors import Origin
@@ -19,7 +19,7 @@ from .ir import DType, Graph, Node
 from .ir.operator import OPERATORS
 
 BATCH = frozenset({"batch"})
-"""The symbolic axis that a session fixes when it is made."""
+"""The symbolic axis that every session fixes when it is made."""
 
 
 @dataclass(frozen=True)
@@ -33,16 +33,16 @@ class CaptureObstacle:
         return f"{self.origin}: {self.reason}" if self.origin and self.origin.file else self.reason
 
 
-def capture_obstacles(graph: Graph) -> list[CaptureObstacle]:
-    """Everything that prevents recording the graph with its batch axis fixed, each once; empty when it can be."""
-    return list(dict.fromkeys([*_of_inputs(graph), *_of_nodes(graph)]))
+def capture_obstacles(graph: Graph, fixed: Set[str] = BATCH) -> list[CaptureObstacle]:
+    """Everything that prevents recording the graph with these axes fixed, each once; empty when it can be."""
+    return list(dict.fromkeys([*_of_inputs(graph, fixed), *_of_nodes(graph)]))
 
 
-def _of_inputs(graph: Graph) -> Iterator[CaptureObstacle]:
+def _of_inputs(graph: Graph, fixed: Set[str]) -> Iterator[CaptureObstacle]:
     for value in graph.inputs:
         if value.dtype is DType.string:
             yield CaptureObstacle(f"the input '{value.name}' is text, which is not on a GPU", value.origin)
-        symbols = {name for dim in value.shape if not isinstance(dim, int) for name in dim.symbols} - BATCH
+        symbols = {name for dim in value.shape if not isinstance(dim, int) for name in dim.symbols} - fixed
         for name in sorted(symbols):
             reason = (
                 f"the axis '{name}' of '{value.name}' has another size in each batch, and a recording has fixed ones"

@@ -44,7 +44,7 @@ def find_cause(bundle: Bundle, state: TrainingState, batch: Batch | None, device
 def _gradients(bundle: Bundle, state: dict[str, Array], batch: Batch, device: Device) -> dict[str, Array]:
     """Gradients by parameter name."""
     graph = bundle.manifest.graphs["gradients"]
-    session = open_session(bundle.graph_file("gradients"), device)
+    session = open_session(bundle.graph_file("gradients"), device, graph=graph)
     feed = {p.name: np.asarray(batch[p.name] if p.role in BATCH_ROLES else state[p.name]) for p in graph.inputs}
     outputs = [port.name for port in graph.outputs if port.role == "gradient"]
     values = session.run(outputs, feed)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from .axes import Axes, FixedAxes
 from .bundle import Bundle
 from .device import Device
 from .errors import UserError
@@ -54,8 +55,9 @@ class Evaluator:
         self._device = device
         self._settings = settings
         self._results = result_buffers(self._graph, device)
-        self._programs: dict[int, Program] = {}
-        self._uploader = Uploader(self._graph, device, threading.Lock())
+        self._axes = FixedAxes(bundle, self._graph)
+        self._programs: dict[Axes, Program] = {}
+        self._uploader = Uploader(self._graph, device, threading.Lock(), steady=self._axes.all)
 
     def evaluate(self, batches: Iterable[Batch]) -> Metrics:
         """Metrics by name over all batches, summed in float64. `loss` is among them.
@@ -66,14 +68,14 @@ class Evaluator:
         return finalize(self._metrics, sum_batches(self._sums(batch) for batch in self._uploader.feed(batches)))
 
     def _sums(self, batch: Batch) -> dict[str, Array]:
-        rows = len(next(iter(batch.values())))
-        program = self._programs.get(rows) or self._open(rows)
+        axes = self._axes.of(batch, len(next(iter(batch.values()))))
+        program = self._programs.get(axes) or self._open(axes)
         program.run(batch)
         return {name: value.numpy() for name, value in self._results.items()}
 
-    def _open(self, rows: int) -> Program:
+    def _open(self, axes: Axes) -> Program:
         program = Program(
-            self._model, self._graph, self._state, self._device, rows, slots=[self._results], settings=self._settings
+            self._model, self._graph, self._state, self._device, axes, slots=[self._results], settings=self._settings
         )
-        self._programs[rows] = program
+        self._programs[axes] = program
         return program

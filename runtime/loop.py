@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .axes import Axes, FixedAxes
 from .bundle import Bundle, load_bundle
 from .device import Device, select
 from .errors import UserError
@@ -58,9 +59,10 @@ class StepLoop:
         self._slots = [result_buffers(self._graph, device) for _ in range(self._read_every)]
         # On the CPU `numpy` is a view of the buffer, so it is taken once; on CUDA it is a copy, taken at each read.
         self._views = [{n: v.numpy() for n, v in slot.items()} for slot in self._slots] if device.name == "cpu" else []
-        self._programs: dict[int, Program] = {}
+        self._axes = FixedAxes(bundle, self._graph)
+        self._programs: dict[Axes, Program] = {}
         self._quiet = threading.Lock()
-        self._uploader = Uploader(self._graph, device, self._quiet)
+        self._uploader = Uploader(self._graph, device, self._quiet, steady=self._axes.all)
         self._pending: list[tuple[int, int]] = []
         self._next_slot = 0  # slots take turns across readings, so that each meets the same buffers again
 
@@ -103,7 +105,8 @@ class StepLoop:
         rows = len(next(iter(batch.values()))) if rows is None else rows
         if not isinstance(batch, Uploaded) and (self._device.uploads or any(map(speaks_dlpack, batch.values()))):
             batch = self._uploader.upload(batch)
-        program = self._programs.get(rows) or self._open(rows)
+        axes = self._axes.of(batch, rows)
+        program = self._programs.get(axes) or self._open(axes, rows)
         program.run(batch, self._next_slot)
         self.state.flip()
         self._pending.append((self._next_slot, rows))
@@ -120,17 +123,17 @@ class StepLoop:
         self._pending.clear()
         return results
 
-    def _open(self, rows: int) -> Program:
+    def _open(self, axes: Axes, rows: int) -> Program:
         program = Program(
             self._model,
             self._graph,
             self.state,
             self._device,
-            rows,
+            axes,
             slots=self._slots,
             settings=self._settings,
             record=self._device.records and rows == self._full,
             quiet=self._quiet,
         )
-        self._programs[rows] = program
+        self._programs[axes] = program
         return program

@@ -34,6 +34,11 @@ class GraphEntry:
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
 
+    @property
+    def symbols(self) -> frozenset[str]:
+        """The symbolic axes of the inputs; `batch` is one."""
+        return frozenset(size for port in self.inputs for size in port.shape if isinstance(size, str))
+
 
 @dataclass(frozen=True)
 class Place:

@@ -48,9 +48,9 @@ class Predictor:
         self._device = device
         self._batch_size = batch_size
         self._settings = settings
-        whole = [port.name for port in bundle.manifest.graphs[graph].outputs]
-        self._model, outputs = part or (bundle.graph_file(graph), whole)
-        taken = {port.name for port in bundle.manifest.graphs[graph].inputs}
+        self._graph = bundle.manifest.graphs[graph]
+        self._model, outputs = part or (bundle.graph_file(graph), [port.name for port in self._graph.outputs])
+        taken = {port.name for port in self._graph.inputs}
         self._features = [field for field in bundle.manifest.features if field.name in taken]
         self._outputs = list(outputs)
         self._sessions: dict[int, Any] = {}
@@ -149,7 +149,8 @@ class Predictor:
     def _run(self, columns: Mapping[str, Array], start: int, stop: int) -> list[Array]:
         session = self._sessions.get(stop - start)
         if session is None:
-            session = open_session(self._model, self._device, batch=stop - start, settings=self._settings)
+            axes = {"batch": stop - start}
+            session = open_session(self._model, self._device, axes=axes, graph=self._graph, settings=self._settings)
             self._sessions[stop - start] = session
         try:
             outputs: list[Array] = session.run(

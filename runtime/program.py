@@ -1,4 +1,4 @@
-"""One graph at one batch size, with its state bound once.
+"""One graph for one batch size, with its state bound once.
 
 Per step only the batch is bound: a host pays about 1.3 µs a tensor for binding, which would be most of a small step
 if the whole state were bound each time. Where batches are uploaded into buffers that take turns not even that: a
@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from .axes import Axes
 from .device import Device
 from .manifest import BATCH_ROLES, GraphEntry
 from .ort import onnx_runtime
@@ -39,7 +40,7 @@ class _Bound:
 
 
 class Program:
-    """A session for one graph and one batch size over a `DeviceState`.
+    """A session for one graph, with these axes fixed, over a `DeviceState`.
 
     Outputs that feed a state input are written to the state's other set of buffers. Every other output (loss, metrics,
     sums; none has a batch axis) goes to `results[slot]`, device buffers by output name. Several slots let a host read
@@ -56,7 +57,7 @@ class Program:
         graph: GraphEntry,
         state: DeviceState,
         device: Device,
-        batch: int,
+        axes: Axes,
         *,
         slots: list[dict[str, Any]],
         settings: SessionSettings | None = None,
@@ -69,7 +70,7 @@ class Program:
         self._slots = slots
         self._record = record
         self._quiet = quiet or threading.Lock()
-        self._session = open_session(model, device, batch=batch, settings=settings, record=record)
+        self._session = open_session(model, device, axes=dict(axes), graph=graph, settings=settings, record=record)
         self._batch_inputs = [port.name for port in graph.inputs if port.role in BATCH_ROLES]
         self._bindings: dict[BindingKey, _Bound] = {}
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .device import CUDA_PROVIDER, Device
 from .errors import EnvironmentProblem, RuntimeProblem, UserError
+from .manifest import GraphEntry
 from .ort import FATAL, first_line, onnx_runtime
 
 
@@ -30,18 +32,18 @@ def open_session(
     model: Path,
     device: Device,
     *,
-    batch: int | None = None,
+    axes: Mapping[str, int] | None = None,
+    graph: GraphEntry | None = None,
     settings: SessionSettings | None = None,
     record: bool = False,
-    sizes_on_host: bool = False,
 ) -> Any:
     """An `InferenceSession` of a model file, every optimisation on.
 
-    `batch` fixes the symbolic axis of that name: static shapes let ONNX Runtime fold shape arithmetic and plan
-    memory. On CUDA a node that could only run on the CPU is an error, because it would silently cost two copies a step.
-    `sizes_on_host` allows it, for graphs with axes that stay symbolic: arithmetic on their sizes runs on the CPU, and
-    no tensor is copied (docs/bundle.md).
-    `record` makes a session whose runs are recorded as CUDA graphs, by their run option `gpu_graph_id`.
+    axes: sizes of symbolic axes, such as `batch`: static shapes let ONNX Runtime fold shape arithmetic and plan memory.
+    graph: what the manifest says of the model. Where an input of it has an axis that stays symbolic, arithmetic on
+        sizes may run on the CPU in a CUDA session; no tensor is copied for that (docs/bundle.md). Any other node that
+        could only run on the CPU is an error there, because it would silently cost two copies a step.
+    record: make a session whose runs are recorded as CUDA graphs, by their run option `gpu_graph_id`.
 
     Raises:
         UserError: the file is missing or is not a model that ONNX Runtime can load.
@@ -55,9 +57,10 @@ def open_session(
     options.intra_op_num_threads = settings.threads
     options.add_session_config_entry("session.intra_op.allow_spinning", "1" if settings.spin_microseconds else "0")
     options.add_session_config_entry("session.intra_op.spin_duration_us", str(settings.spin_microseconds))
-    if batch is not None:
-        options.add_free_dimension_override_by_name("batch", batch)
-    if device.provider == CUDA_PROVIDER and not sizes_on_host:
+    axes = axes or {}
+    for axis, size in axes.items():
+        options.add_free_dimension_override_by_name(axis, size)
+    if device.provider == CUDA_PROVIDER and (graph is None or graph.symbols <= axes.keys()):
         options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
     if not model.is_file():
         raise UserError(f"{model}: no such file", "compile the spec again")

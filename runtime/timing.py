@@ -28,7 +28,9 @@ def time_models(
     Raises:
         UserError, EnvironmentProblem: a model cannot be loaded or run.
     """
-    sessions = {name: open_session(path, device, batch=batch, settings=settings) for name, path in models.items()}
+    sessions = {
+        name: open_session(path, device, axes={"batch": batch}, settings=settings) for name, path in models.items()
+    }
     times: dict[str, list[float]] = {name: [] for name in models}
     repeats = {}
     for name, session in sessions.items():

@@ -29,6 +29,7 @@ from .ort import onnx_runtime
 Batch = Mapping[str, NDArray[Any]]
 
 TURNS = 2
+Shapes = tuple[tuple[int, ...], ...]
 
 
 class Uploaded(dict[str, Any]):
@@ -47,14 +48,15 @@ class Uploader:
     """Brings batches for one graph onto a device.
 
     quiet: held while a step is being recorded. CUDA forbids copies from any thread meanwhile (error 900).
+    steady: whether batches have few shapes, so that each shape gets buffers of its own that are kept.
     """
 
-    def __init__(self, graph: GraphEntry, device: Device, quiet: threading.Lock) -> None:
+    def __init__(self, graph: GraphEntry, device: Device, quiet: threading.Lock, *, steady: bool) -> None:
         self._ports = [port for port in graph.inputs if port.role in BATCH_ROLES]
-        self._fixed = all(isinstance(size, int) for port in self._ports for size in port.shape[1:])
+        self._steady = steady
         self._device = device
         self._quiet = quiet
-        self._buffers: dict[tuple[int, int], dict[str, Any]] = {}
+        self._buffers: dict[tuple[Shapes, int], dict[str, Any]] = {}
         self._turn = 0
 
     def feed(self, batches: Iterable[Batch]) -> Iterator[Batch]:
@@ -90,10 +92,11 @@ class Uploader:
         for port in self._ports:
             _check(port, batch[port.name], rows)
         with self._quiet:
-            if not self._fixed or any(speaks_dlpack(batch[port.name]) for port in self._ports):
+            if not self._steady or any(speaks_dlpack(batch[port.name]) for port in self._ports):
                 return Uploaded(batch, {port.name: self._own(batch[port.name]) for port in self._ports}, None)
             turn, self._turn = self._turn, (self._turn + 1) % TURNS
-            buffers = self._buffers.get((rows, turn)) or self._allocate(rows, turn)
+            shapes = tuple(batch[port.name].shape for port in self._ports)
+            buffers = self._buffers.get((shapes, turn)) or self._allocate(shapes, turn)
             for port in self._ports:
                 buffers[port.name].update_inplace(batch[port.name])
             return Uploaded(batch, buffers, turn)
@@ -103,13 +106,13 @@ class Uploader:
             return shared_value(value)
         return onnx_runtime().OrtValue.ortvalue_from_numpy(value, self._device.memory, 0)
 
-    def _allocate(self, rows: int, turn: int) -> dict[str, Any]:
+    def _allocate(self, shapes: Shapes, turn: int) -> dict[str, Any]:
         make = onnx_runtime().OrtValue.ortvalue_from_shape_and_type
         buffers = {
-            port.name: make([rows, *port.shape[1:]], np.dtype(port.dtype), self._device.memory, 0)
-            for port in self._ports
+            port.name: make(list(shape), np.dtype(port.dtype), self._device.memory, 0)
+            for port, shape in zip(self._ports, shapes, strict=True)
         }
-        self._buffers[rows, turn] = buffers
+        self._buffers[shapes, turn] = buffers
         return buffers
 
 

@@ -31,7 +31,7 @@ class Network:
     def spec(self) -> str:
         """The whole spec, trained by Adam."""
         head = f"netwright: 1\nname: {self.name}\n"
-        inputs = "words: {shape: [time], dtype: int64}" if self.words else f"image: {list(self.shape)}"
+        inputs = f"words: {{shape: {list(self.shape)}, dtype: int64}}" if self.words else f"image: {list(self.shape)}"
         return f"{head}{self.blocks}inputs: {{{inputs}}}\n{self.network}{TRAINING}\n"
 
     def batch(self, random: np.random.Generator, rows: int) -> dict[str, Any]:
@@ -199,7 +199,7 @@ def module(name: str) -> Any:
             self.words, self.places = nn.Embedding(vocabulary, size), nn.Embedding(maximum, size)
 
         def forward(self, words: torch.Tensor) -> torch.Tensor:
-            return self.words(words) + self.places(torch.arange(words.shape[1]))
+            return self.words(words) + self.places(torch.arange(words.shape[1], device=words.device))
 
     if name.startswith("gpt"):
         decoders = (Decoder(192, 4) for _ in range(4))

@@ -1,4 +1,4 @@
-"""PyTorch: `torch_step.py NETWORK BATCH THREADS eager|compile|products`.
+"""PyTorch: `torch_step.py NETWORK BATCH THREADS eager|compile|products [cpu|cuda]`.
 
 `products` times the matrix products of the MLP's step alone, into given buffers: the physical limit of that work.
 """
@@ -10,9 +10,13 @@ from itertools import cycle, pairwise
 
 import numpy as np
 import torch
+from idle import idle_share
 from networks import NETWORKS, module
 from torch import nn
 from worker import serve
+
+READ_EVERY = {"cpu": 1, "cuda": 16}
+"""Steps between readings of the loss, as netwright has it."""
 
 
 def main() -> None:
@@ -22,23 +26,30 @@ def main() -> None:
     if mode == "products":
         serve_products(rows)
         return
-    net = module(network.name)
+    device = sys.argv[5] if len(sys.argv) > 5 else "cpu"
+    net = module(network.name).to(device)
     objective = nn.CrossEntropyLoss()
     optimizer = torch.optim.Adam(net.parameters(), lr=1e-3, fused=True)
     forward = torch.compile(net) if mode == "compile" else net
     random = np.random.default_rng(0)
     arrays = [list(network.batch(random, rows).values()) for _ in range(8)]
-    batches = cycle([(torch.from_numpy(x), torch.from_numpy(label)) for x, label in arrays])
+    tensors = [tuple(map(torch.from_numpy, pair)) for pair in arrays]
+    batches = cycle([tuple(t.pin_memory() for t in pair) if device == "cuda" else pair for pair in tensors])
+    losses: list[torch.Tensor] = []
 
     def step() -> None:
-        image, label = next(batches)
+        image, label = (tensor.to(device, non_blocking=True) for tensor in next(batches))
         optimizer.zero_grad(set_to_none=True)
         loss = objective(forward(image).flatten(0, -2), label.flatten())
         loss.backward()
         optimizer.step()
-        loss.item()
+        losses.append(loss.detach())
+        if len(losses) == READ_EVERY[device]:
+            torch.stack(losses).tolist()
+            losses.clear()
 
-    serve(step)
+    warmup = 2 * READ_EVERY[device] + 10
+    serve(step, warmup=warmup, idle=lambda steps: idle_share(step, steps, device))
 
 
 def serve_products(rows: int) -> None:

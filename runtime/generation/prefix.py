@@ -41,6 +41,7 @@ class Prefix:
         self.context = least(contract.time, contract.positions)
         self._contract = contract
         self._model = bundle.graph_file("inference")
+        self._graph = bundle.manifest.graphs["inference"]
         self._device = device
         self._settings = settings
         self._sessions: dict[int, Any] = {}
@@ -56,9 +57,8 @@ class Prefix:
         if self._contract.time is not None:
             text = np.pad(text, ((0, 0), (0, self._contract.time - steps)))
         if rows not in self._sessions:
-            symbolic = self._contract.time is None
             self._sessions[rows] = open_session(
-                self._model, self._device, batch=rows, settings=self._settings, sizes_on_host=symbolic
+                self._model, self._device, axes={"batch": rows}, graph=self._graph, settings=self._settings
             )
         try:
             feeds = {self._contract.tokens.name: text}

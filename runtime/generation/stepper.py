@@ -51,7 +51,6 @@ class Stepper:
         self._carried = [port for port in self._graph.inputs if port.role == "carried"]
         self._next = {port.feeds: port.name for port in self._graph.outputs if port.feeds is not None}
         self._growing = any(map(_has_symbols, self._carried))
-        self._sizes_on_host = any(map(_has_symbols, (*self._memory, *self._carried)))
         self._device = device
         self._settings = settings
         self._sessions: dict[int, Any] = {}
@@ -125,7 +124,7 @@ class Stepper:
         """A session for this number of rows. The axes of growing states stay symbolic: each call has others."""
         if self._rows not in self._sessions:
             self._sessions[self._rows] = open_session(
-                self._model, self._device, batch=self._rows, settings=self._settings, sizes_on_host=self._sizes_on_host
+                self._model, self._device, axes={"batch": self._rows}, graph=self._graph, settings=self._settings
             )
         return self._sessions[self._rows]
 

@@ -106,7 +106,9 @@ def test_a_step_may_be_executed_again(name: str, tmp_path: Path) -> None:
     graph = bundle.manifest.graphs["step"]
     state = DeviceState(bundle.manifest.state, initial_state(bundle, 3), [e.name for e in bundle.manifest.state], CPU)
     slots = [result_buffers(graph, CPU)]
-    one = Program(bundle.graph_file("step"), graph, state, CPU, len(next(iter(batch.values()))), slots=slots)
+    one = Program(
+        bundle.graph_file("step"), graph, state, CPU, (("batch", len(next(iter(batch.values())))),), slots=slots
+    )
     seen = []
     for _ in range(3):
         one.run(batch)
@@ -171,7 +173,7 @@ def test_states_that_go_from_batch_to_batch_are_cleared_on_the_device(tmp_path: 
 
 @pytest.fixture
 def uploader(bundle: Bundle) -> Uploader:
-    return Uploader(bundle.manifest.graphs["step"], cuda_path(), threading.Lock())
+    return Uploader(bundle.manifest.graphs["step"], cuda_path(), threading.Lock(), steady=True)
 
 
 def test_buffers_take_turns_and_the_next_is_filled_meanwhile(uploader: Uploader) -> None:
@@ -201,7 +203,7 @@ def test_buffers_take_turns_and_the_next_is_filled_meanwhile(uploader: Uploader)
 
 def test_uploading_waits_while_a_step_is_recorded(bundle: Bundle) -> None:
     quiet = threading.Lock()
-    uploader = Uploader(bundle.manifest.graphs["step"], cuda_path(), quiet)
+    uploader = Uploader(bundle.manifest.graphs["step"], cuda_path(), quiet, steady=True)
     done = threading.Event()
     thread = threading.Thread(target=lambda: (uploader.upload(batch_of(1)), done.set()))
     with quiet:
@@ -267,7 +269,7 @@ def test_a_batch_that_does_not_fit(uploader: Uploader, name: str, wrong: Any, wo
 def test_axes_without_a_fixed_size_get_memory_of_their_own() -> None:
     ports = (Port("words", "int64", ("batch", "time"), "feature"),)
     graph = type("Graph", (), {"inputs": ports})()
-    uploader = Uploader(graph, cuda_path(), threading.Lock())
+    uploader = Uploader(graph, cuda_path(), threading.Lock(), steady=False)
     one, two = (uploader.upload({"words": np.arange(2 * n).reshape(2, n)}) for n in (3, 4))
     assert (one.turn, two.turn) == (None, None)
     assert one.on_device["words"].shape() == [2, 3]

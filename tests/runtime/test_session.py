@@ -19,7 +19,7 @@ MODEL = Path("m.onnx")
 def test_the_batch_axis_is_fixed(bundle: Bundle) -> None:
     model = bundle.graph_file("inference")
     assert open_session(model, CPU).get_inputs()[0].shape == ["batch", 4]
-    fixed = open_session(model, CPU, batch=7, settings=SessionSettings(threads=1, spin_microseconds=0))
+    fixed = open_session(model, CPU, axes={"batch": 7}, settings=SessionSettings(threads=1, spin_microseconds=0))
     assert fixed.get_inputs()[0].shape == [7, 4]
     assert fixed.run(None, {"image": np.zeros((7, 4), np.float32)})[0].shape == (7, 3)
 
@@ -36,7 +36,7 @@ def test_cuda_options(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
         InferenceSession=lambda *arguments, **named: seen.update(named),
     )
     monkeypatch.setattr(module, "onnx_runtime", lambda: fake)
-    open_session(bundle.graph_file("step"), CUDA, batch=64)
+    open_session(bundle.graph_file("step"), CUDA, axes={"batch": 64})
     assert seen["session.disable_cpu_ep_fallback"] == "1"
     assert seen["session.intra_op.allow_spinning"] == "1"
     assert seen["session.intra_op.spin_duration_us"] == "200"

@@ -51,6 +51,12 @@ def test_a_page_teaches_characters(train_texts: TrainTexts) -> None:
     assert run.test("loss") < 2.9, "ln 80 is 4.4"
 
 
+def test_a_page_teaches_characters_by_attention(train_texts: TrainTexts) -> None:
+    smaller = ("constants={width: 24, depth: 2, heads: 2, context: 32}", "training.batch_size=16", SHORT[2], PAGES)
+    run = train_texts("gpt_mini", *smaller, "training.epochs=6")
+    assert run.test("loss") < 2.9, "ln 80 is 4.4"
+
+
 def test_a_page_teaches_words(train_texts: TrainTexts) -> None:
     run = train_texts("word_lm", *SHORT, "data.windows={length: 16}", "tokenizers.words.size=300")
     assert run.test("perplexity") < 60, "of 300 words"
@@ -72,6 +78,14 @@ def test_char_lstm_needs_at_most_155_hundredths_of_a_nat(full: bool, train_texts
     run = train_texts("char_lstm")
     assert run.test("loss") <= 1.55
     figures.add("char_lstm", f"{run.test('loss'):.3f} nats a character of the test plays", run.summary.seconds)
+
+
+@pytest.mark.parametrize("full", [pytest.param(True, marks=in_full)])
+def test_gpt_mini_needs_at_most_160_hundredths_of_a_nat(full: bool, train_texts: TrainTexts, figures: Figures) -> None:
+    need("shakespeare")
+    run = train_texts("gpt_mini")
+    assert run.test("loss") <= 1.60
+    figures.add("gpt_mini", f"{run.test('loss'):.3f} nats a character of the test plays", run.summary.seconds)
 
 
 @pytest.mark.parametrize("full", [pytest.param(True, marks=in_full)])
