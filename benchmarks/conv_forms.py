@@ -1,6 +1,6 @@
 """Time a convolution, its input gradient and its weight gradient, in every form the compiler knows, beside PyTorch.
 
-    python benchmarks/conv_forms.py [--threads 2] [--rounds 12] [SHAPE …]
+    python benchmarks/conv_forms.py [--threads 2] [--rounds 12] [--device cpu|cuda] [SHAPE …]
 
 A SHAPE reads `batch,channels,filters,size,kernel,stride`, by default the thirteen below. All of a row takes turns in
 one process, round by round; printed is the least time of each in milliseconds, the form taken by default with a star,
@@ -18,13 +18,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnxruntime
 import torch
 from netwright.compiler.autodiff import gradients
 from netwright.compiler.ir import DType, Graph, graph_input, op, symbol
 from netwright.compiler.ir.choices import Question, choosing
 from netwright.compiler.passes import choose_conv_forms
 from netwright.compiler.tuning import candidate_models
-from netwright.runtime.device import CPU
+from netwright.runtime.device import Device, select
 from netwright.runtime.session import SessionSettings, open_session
 
 SHAPES = [
@@ -37,7 +38,8 @@ SHAPES = [
 class Problem:
     """A convolution with `same` padding, its tensors, and what is timed of it."""
 
-    def __init__(self, text: str, threads: int, folder: Path) -> None:
+    def __init__(self, text: str, threads: int, folder: Path, device: Device) -> None:
+        self.device = device
         self.batch, channels, filters, size, kernel, stride = (int(number) for number in text.split(","))
         pad = kernel // 2
         positions = (size + 2 * pad - kernel) // stride + 1
@@ -60,7 +62,7 @@ class Problem:
         for question in choices.questions.values():
             what = question.subject.partition(" of convolution")[0]
             self.questions["forward" if what == "output" else what] = question
-        tensors = [torch.from_numpy(array) for array in (self.dy, self.x, self.weight)]
+        tensors = [torch.from_numpy(array).to(device.name) for array in (self.dy, self.x, self.weight)]
         self.torch_tensors, self.settings_of_torch = (
             tensors,
             ([filters], [stride] * 2, [pad] * 2, [1, 1], False, [0, 0], 1),
@@ -73,9 +75,15 @@ class Problem:
         for name, model in candidate_models(question, "portable").items():
             file = self.folder / "form.onnx"
             file.write_bytes(model)
-            session = open_session(file, CPU, batch=self.batch, settings=self.settings)
-            feeds = {port.name: arrays[int(port.name.removeprefix("input"))] for port in session.get_inputs()}
-            found[name] = lambda session=session, feeds=feeds: session.run(None, feeds)
+            session = open_session(file, self.device, axes={"batch": self.batch}, settings=self.settings)
+            binding = session.io_binding()
+            for port in session.get_inputs():
+                array = arrays[int(port.name.removeprefix("input"))]
+                value = onnxruntime.OrtValue.ortvalue_from_numpy(array, self.device.memory, 0)
+                binding.bind_ortvalue_input(port.name, value)
+            for port in session.get_outputs():
+                binding.bind_output(port.name, self.device.memory)
+            found[name] = lambda session=session, binding=binding: session.run_with_iobinding(binding)
         dy, x, weight = self.torch_tensors
         filters, stride, pad, *rest = self.settings_of_torch
         if what == "forward":
@@ -94,27 +102,31 @@ def row(problem: Problem, what: str, rounds: int) -> str:
         for name, run in runs.items():
             began = time.perf_counter()
             run()
+            if problem.device.name == "cuda":
+                torch.cuda.synchronize()
             least[name] = min(least[name], 1e3 * (time.perf_counter() - began))
     default = problem.questions[what].default
-    ours = ", ".join(f"{name}{'*' * (name == default)} {ms:.1f}" for name, ms in least.items() if name != "PyTorch")
+    ours = ", ".join(f"{name}{'*' * (name == default)} {ms:.2f}" for name, ms in least.items() if name != "PyTorch")
     ratio = least[default] / least["PyTorch"]
-    return f"| {problem.label} | {what} | {ours} | {least['PyTorch']:.1f} | {ratio:.2f} |"
+    return f"| {problem.label} | {what} | {ours} | {least['PyTorch']:.2f} | {ratio:.2f} |"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=12)
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("shapes", nargs="*", default=SHAPES, metavar="SHAPE")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
+    device = select(options.device)
     print(
         "| batch, channels → filters, kernel, size / stride | what | netwright, ms (* default) | PyTorch, ms | ratio |"
     )
     print("|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         for text in options.shapes:
-            problem = Problem(text, options.threads, Path(folder))
+            problem = Problem(text, options.threads, Path(folder), device)
             for what in ("forward", "input gradient", "weight gradient"):
                 if what in problem.questions:
                     print(row(problem, what, options.rounds), flush=True)

@@ -1,6 +1,7 @@
 """Time the model library's networks on a GPU beside other systems, and write the result as Markdown.
 
-    python benchmarks/gpu.py [--output cuda-results.md] [--ort-training PYTHON] [--spec NAME ...] [--network NAME@BATCH ...]
+    python benchmarks/gpu.py [--output cuda-results.md] [--ort-training PYTHON] [--spec NAME ...]
+                             [--network NAME@BATCH ...]
 
 Needs `.[cuda]` and torch. Every system trains in a process of its own on the same batches of the spec's own data; in
 every round each takes its turn for some steps, so that a drifting machine slows all of them. A ratio is netwright's

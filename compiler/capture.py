@@ -5,7 +5,7 @@ with copies between the CPU and the GPU (`InferenceSession::Initialize` in its s
 more: no node at all runs on the CPU, and every size is known once the batch axis is fixed.
 
 Every operator of `compiler/ops/` but those marked `host_only` has CUDA kernels for what the compiler gives it, and
-with all sizes known shape arithmetic folds away; so three things can prevent a recording. The placement tests hold
+with all sizes known shape arithmetic folds away; so four things can prevent a recording. The placement tests hold
 this rule to what the real provider accepts.
 """
 
@@ -18,6 +18,8 @@ from .errors import Origin
 from .ir import DType, Graph, Node
 from .ir.operator import OPERATORS
 
+MOST_JOINED = 32
+"""ONNX Runtime's `Concat` copies the addresses of more inputs from the CPU, which it refuses while it records."""
 BATCH = frozenset({"batch"})
 """The symbolic axis that every session fixes when it is made."""
 
@@ -54,6 +56,9 @@ def _of_nodes(graph: Graph) -> Iterator[CaptureObstacle]:
     for node in graph.nodes():
         if _holds_a_graph(node):
             yield CaptureObstacle(f"{node.op_type} is control flow, which the CPU steers", node.origin)
+        elif node.op_type == "Concat" and len(node.inputs) > MOST_JOINED:
+            joined = f"Concat joins {len(node.inputs)} values, of which a recording takes at most {MOST_JOINED}"
+            yield CaptureObstacle(joined, node.origin)
         elif node.op_type != "Constant" and OPERATORS[node.domain, node.op_type].host_only:
             yield CaptureObstacle(f"{node.op_type} runs on the CPU alone", node.origin)
 

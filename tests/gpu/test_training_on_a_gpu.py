@@ -8,20 +8,24 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from netwright.cli.specs import compile_loaded, load_spec
-from netwright.runtime import Generator, Greedy, StepLoop, evaluate, predict, train
+from netwright.compiler import compile_spec, load_spec_text
+from netwright.runtime import CudaOptions, Generator, Greedy, StepLoop, evaluate, predict, train
 from netwright.runtime.checkpoint import load_checkpoint
 from netwright.runtime.data import build_source
 from netwright.runtime.data.fetch import missing_file
+from netwright.runtime.device import CPU, CUDA
 from netwright.runtime.errors import EnvironmentProblem, UserError
 from support.bundles import BundleFolder, take_batches
 from support.requirements import missing
 
 GRAPH = "training.device.cuda.graph=true"
+EXACT_CUDA = replace(CUDA, cuda=CudaOptions(tf32=False))
 EXACT = "training.device.cuda.tf32=false"
 
 
@@ -49,7 +53,7 @@ def test_digits_are_learnt(tmp_path: Path, overrides: list[str]) -> None:
 def test_two_runs_give_the_same_bits(tmp_path: Path, name: str, overrides: list[str]) -> None:
     if name == "mnist_cnn" and missing_file("mnist"):
         missing("mnist", "netwright fetch mnist")
-    bundle = compiled(tmp_path / "bundle", name, "training.epochs=1", *overrides)
+    bundle = compiled(tmp_path / "bundle", name, "training.epochs=2", *overrides)
     for run in ("one", "other"):
         train(bundle, tmp_path / run, device="cuda")
     one, other = weights(tmp_path / "one"), weights(tmp_path / "other")
@@ -91,22 +95,35 @@ def test_tensors_of_pytorch_are_read_where_they_are(bundle_folder: BundleFolder)
     np.testing.assert_array_equal(weight.cpu().numpy(), plain.state.numpy()["dense1/weight"])
 
 
-def test_text_generated_on_the_gpu_is_that_of_the_cpu(bundle_folder: BundleFolder) -> None:
-    for name in ("char_lstm", "gpt_mini"):
-        folder = bundle_folder(name)
-        for cache in (True, False):
-            texts = [
-                Generator.load(folder, device=device, cache=cache).generate_batch([[1, 2], [3, 4]], Greedy(), length=20)
-                for device in ("cpu", "cuda")
-            ]
-            assert texts[0] == texts[1], (name, cache)
+WRITING = """
+netwright: 1
+inputs: {{text: {{shape: [time], dtype: int64}}}}
+network:
+  - embedding: {{vocabulary: 20, units: 16}}
+  - {layer}
+  - dense: {{units: 20, name: logits, weight_initializer: {{normal: {{stddev: 2}}}}}}
+outputs: {{probabilities: {{softmax: {{from: logits}}}}}}
+"""
+
+
+@pytest.mark.parametrize("cache", [True, False])
+@pytest.mark.parametrize("layer", ["lstm: 24", "gru: 24", "transformer_decoder: {heads: 2, rotary: true, layers: 2}"])
+def test_what_is_generated_on_the_gpu_is_what_is_on_the_cpu(tmp_path: Path, layer: str, cache: bool) -> None:
+    compile_spec(load_spec_text(WRITING.format(layer=layer))).write(tmp_path / "bundle")
+    texts = []
+    for device in (CPU, EXACT_CUDA):
+        generator = Generator.load(tmp_path / "bundle", device=device, cache=cache)
+        found = generator.generate_batch([[1, 2], [3, 4]], Greedy(), length=20)
+        texts.append([one.ids for (one,) in found])
+    assert texts[0] == texts[1]
+    assert len(set(texts[0][0])) > 2, "a network that repeats one token shows nothing"
 
 
 def test_a_language_model_trains_with_and_without_recording(tmp_path: Path, bundle_folder: BundleFolder) -> None:
     root = Path(__file__).resolve().parents[2]
     pages = f"data.source={{text_lines: {{path: {root}/docs/bundle.md, test: {root}/docs/cuda.md}}}}"
     small = ["constants={width: 24, depth: 2, heads: 2, context: 32}", "training.batch_size=16", pages]
-    steady = ["training.optimizer={adam: {learning_rate: 0.02}}", "training.epochs=6", EXACT]
+    steady = ["training.optimizer={adam: {learning_rate: 0.02}}", "training.epochs=8", EXACT]
     losses = []
     for number, more in enumerate(([], [GRAPH])):
         bundle = compiled(tmp_path / f"bundle{number}", "gpt_mini", *small, *steady, *more)
@@ -119,7 +136,7 @@ def test_a_language_model_trains_with_and_without_recording(tmp_path: Path, bund
 
 def test_where_a_loss_stopped_being_a_number(tmp_path: Path) -> None:
     bundle = compiled(tmp_path / "bundle", "digits_mlp", "training.optimizer={sgd: {learning_rate: 1.0e+30}}")
-    with pytest.raises(UserError, match="the loss is nan|the loss is not finite|not finite"):
+    with pytest.raises(UserError, match="not finite"):
         train(bundle, tmp_path / "run", device="cuda")
 
 
