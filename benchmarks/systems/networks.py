@@ -17,7 +17,8 @@ TRAINING = "training: {loss: {categorical_cross_entropy: {target: label}}, optim
 class Network:
     """A classifier: the shape of one example, the number of classes, and the network section of its spec.
 
-    With `words` an example is so many numbers of words, and each is classified: a language model.
+    With `words` an example is so many numbers of words, and each is classified: a language model, or a tagger, whose
+    `vocabulary` is another than its classes.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Network:
     network: str
     blocks: str = ""
     words: bool = False
+    vocabulary: int | None = None
 
     @property
     def spec(self) -> str:
@@ -37,8 +39,8 @@ class Network:
     def batch(self, random: np.random.Generator, rows: int) -> dict[str, Any]:
         """Random examples, and labels for them, by name."""
         if self.words:
-            words, label = random.integers(0, self.classes, (2, rows, *self.shape))
-            return {"words": words, "label": label}
+            words = random.integers(0, self.vocabulary or self.classes, (rows, *self.shape))
+            return {"words": words, "label": random.integers(0, self.classes, (rows, *self.shape))}
         image = random.random((rows, *self.shape), dtype=np.float32)
         return {"image": image, "label": random.integers(0, self.classes, rows)}
 
@@ -157,7 +159,42 @@ GPT = """network:
   - dense: 65
 """
 GPT128, GPT512 = (Network(f"gpt{length}", (length,), 65, GPT, words=True) for length in (128, 512))
-NETWORKS = {network.name: network for network in (MLP, LENET, CIFAR, RESNET20, RESNET18, GPT128, GPT512)}
+CHAR_LSTM = Network(
+    "char_lstm",
+    (128,),
+    84,
+    """network:
+  - embedding: {vocabulary: 84, units: 64}
+  - lstm: {units: 256, layers: 2}
+  - dense: 84
+""",
+    words=True,
+)
+PTB_LSTM = Network(
+    "ptb_lstm",
+    (35,),
+    10000,
+    """network:
+  - embedding: {vocabulary: 10000, units: 650}
+  - lstm: {units: 650, layers: 2}
+  - dense: 10000
+""",
+    words=True,
+)
+TAGGER = Network(
+    "tagger",
+    (25,),
+    80,
+    """network:
+  - embedding: {vocabulary: 20000, units: 100}
+  - lstm: {units: 128, bidirectional: true}
+  - dense: 80
+""",
+    words=True,
+    vocabulary=20000,
+)
+SEQUENCES = (GPT128, GPT512, CHAR_LSTM, PTB_LSTM, TAGGER)
+NETWORKS = {network.name: network for network in (MLP, LENET, CIFAR, RESNET20, RESNET18, *SEQUENCES)}
 
 
 def module(name: str) -> Any:
@@ -205,6 +242,17 @@ def module(name: str) -> Any:
         decoders = (Decoder(192, 4) for _ in range(4))
         return nn.Sequential(Placed(65, 512, 192), *decoders, nn.LayerNorm(192), nn.Linear(192, 65))
 
+    class Outputs(nn.Module):
+        """A recurrent layer without its last states."""
+
+        def __init__(self, layer: nn.Module) -> None:
+            super().__init__()
+            self.layer = layer
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            outputs: torch.Tensor = self.layer(x)[0]
+            return outputs
+
     def stage(before: int, after: int, count: int) -> list[nn.Module]:
         first = Residual(before, after, 2 if before != after else 1)
         return [first, *(Residual(after, after, 1) for _ in range(count - 1))]
@@ -223,6 +271,16 @@ def module(name: str) -> Any:
         "cifar": [
             *conv(3, 32, 3), *conv(32, 32, 3), pool, *conv(32, 64, 3), *conv(64, 64, 3), pool, *conv(64, 128, 3), pool,
             nn.Flatten(), nn.Linear(2048, 256), nn.ReLU(), nn.Linear(256, 10),
+        ],
+        "char_lstm": [
+            nn.Embedding(84, 64), Outputs(nn.LSTM(64, 256, 2, batch_first=True)), nn.Linear(256, 84),
+        ],
+        "ptb_lstm": [
+            nn.Embedding(10000, 650), Outputs(nn.LSTM(650, 650, 2, batch_first=True)), nn.Linear(650, 10000),
+        ],
+        "tagger": [
+            nn.Embedding(20000, 100), Outputs(nn.LSTM(100, 128, batch_first=True, bidirectional=True)),
+            nn.Linear(256, 80),
         ],
         "resnet20": [
             nn.Conv2d(3, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16), nn.ReLU(),
