@@ -1,11 +1,11 @@
-"""Time generation against PyTorch eager, with and without a cache, alternately, in one process.
+"""Time generation against PyTorch eager and torch.compile, with and without a cache, alternately, in one process.
 
     python benchmarks/generation.py [--rounds 5] [--tokens 200] [--threads 2] [--network GPT]
 
 Each row: the greedy continuation of a prompt of one token, by a network with random weights; netwright's whole
 `Generator`, and a loop over PyTorch modules of the same sizes that keeps the same states. Without a cache both read the
-whole text again for every token. Printed: tokens a second, the median over rounds, and netwright's time divided by
-PyTorch's, round by round (min, median, max).
+whole text again for every token. `torch.compile` is given what reads a token, with dynamic shapes. Printed: tokens a
+second, the median over rounds, and netwright's time divided by PyTorch's, round by round (min, median, max).
 """
 
 from __future__ import annotations
@@ -63,12 +63,14 @@ def netwright(row: Row, folder: Path, tokens: int, threads: int) -> Callable[[],
     return lambda: generator.generate_batch(prompts, Greedy(), length=tokens)
 
 
-def pytorch(row: Row, tokens: int, threads: int) -> Callable[[], object]:
+def pytorch(row: Row, tokens: int, threads: int, *, compiled: bool = False) -> Callable[[], object]:
     import torch
 
     torch.set_num_threads(threads)
     head = torch.nn.Linear(256 if "LSTM" in row.network else 192, VOCABULARY)
     read = lstm(row.cache) if "LSTM" in row.network else gpt(row.cache)
+    if compiled:
+        read = torch.compile(read, dynamic=True)
 
     @torch.inference_mode()
     def generate() -> list[list[int]]:
@@ -151,23 +153,27 @@ def main() -> None:
         folders = {network: Path(temporary) / str(number) for number, network in enumerate(NETWORKS)}
         for network, folder in folders.items():
             compile_spec(load_spec_text(spec(network))).write(folder)
-        print("network | texts | cache | netwright tokens/s | PyTorch tokens/s | time ratio (min, median, max)")
+        print(
+            "| network | texts | cache | system | tokens/s | time ratio: min | median | max |",
+            "|---" * 8 + "|",
+            sep="\n",
+        )
         for row in (row for row in ROWS if arguments.network in row.network):
-            calls = (
-                netwright(row, folders[row.network], arguments.tokens, arguments.threads),
-                pytorch(row, arguments.tokens, arguments.threads),
-            )
-            for call in calls:
-                call()  # sessions and caches of both are made
-            rounds = [tuple(seconds(call) for call in calls) for _ in range(arguments.rounds)]
-            ours, theirs = (
-                row.texts * arguments.tokens / statistics.median(times) for times in zip(*rounds, strict=True)
-            )
-            ratios = sorted(a / b for a, b in rounds)
-            shown = f"{ratios[0]:.2f} {statistics.median(ratios):.2f} {ratios[-1]:.2f}"
-            print(
-                f"{row.network} | {row.texts} | {'yes' if row.cache else 'no'} | {ours:,.0f} | {theirs:,.0f} | {shown}"
-            )
+            sizes = (row, arguments.tokens, arguments.threads)
+            calls = {
+                "netwright": netwright(row, folders[row.network], *sizes[1:]),
+                "PyTorch eager": pytorch(*sizes),
+                "torch.compile": pytorch(*sizes, compiled=True),
+            }
+            for call in calls.values():
+                call()  # sessions and caches of all are made
+            rounds = [{name: seconds(call) for name, call in calls.items()} for _ in range(arguments.rounds)]
+            for name in calls:
+                rate = row.texts * arguments.tokens / statistics.median(times[name] for times in rounds)
+                ratios = [times["netwright"] / times[name] for times in rounds]
+                spread = " | ".join(f"{of(ratios):.2f}" for of in (min, statistics.median, max))
+                cache = "yes" if row.cache else "no"
+                print(f"| {row.network} | {row.texts} | {cache} | {name} | {rate:,.0f} | {spread} |", flush=True)
 
 
 if __name__ == "__main__":

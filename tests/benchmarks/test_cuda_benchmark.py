@@ -125,8 +125,17 @@ def test_the_utilisation_is_sampled_in_the_background(monkeypatch: pytest.Monkey
     assert gpu.gpu_reader("cuda")() == 12.0
 
 
-def test_the_page_says_that_nothing_was_measured_until_it_was() -> None:
-    root = BENCHMARKS.parent
-    assert "not measured" in (root / "benchmarks" / "cuda.md").read_text(encoding="utf-8")
-    performance = (root / "docs" / "performance.md").read_text(encoding="utf-8")
-    assert "not measured" in performance.split("## On a GPU")[1]
+def test_a_tiny_run_of_a_network(tmp_path: Path) -> None:
+    output = tmp_path / "results.md"
+    command = [sys.executable, BENCHMARKS / "gpu.py", "--device", "cpu", "--network", "mlp@8", "--rounds", "1"]
+    skipped = ["--skip", "torch.compile", "--skip", "PyTorch eager"]
+    subprocess.run([*command, "--steps", "2", *skipped, "--output", output], check=True, capture_output=True)
+    assert output.read_text().splitlines()[4].startswith("| mlp@8 | netwright | ")
+
+
+def test_the_page_names_the_networks_that_are_timed() -> None:
+    networks = load("systems/networks.py").NETWORKS
+    page = (BENCHMARKS / "cuda.md").read_text(encoding="utf-8")
+    assert {name.partition("@")[0] for name in gpu.NETWORKS} <= set(networks)
+    assert len(gpu.NETWORKS) == 7
+    assert "seven networks" in page
