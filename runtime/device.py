@@ -206,7 +206,10 @@ def probe(device: Device) -> Obstacle | None:
             return Obstacle("ONNX Runtime could not load its CUDA provider", install)
         (answer,) = session.run(None, {"x": np.array(PROBE_INPUT, np.float32)})
     except Exception as error:  # ONNX Runtime's exceptions share no base class but Exception
-        return Obstacle(f"a small product on {where} failed: {first_line(error)}", install)
+        words = first_line(error)
+        if on_cuda and "fallback to CPU EP" in words:  # it left the provider out and put the product on the CPU
+            return Obstacle("ONNX Runtime could not load its CUDA provider", install)
+        return Obstacle(f"a small product on {where} failed: {words}", install)
     if answer.tolist() != PROBE_ANSWER:
         hint = INSTALL_DRIVER if on_cuda else install
         return Obstacle(f"a small product on {where} gave {answer.tolist()} instead of {PROBE_ANSWER}", hint)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from netwright import runtime
 from netwright.compiler.capture import capture_obstacles
+from netwright.compiler.ir import DType, Graph, graph_input, op
 from support.bundles import library_bundle
 from support.command_line import Cli
 
@@ -71,6 +72,20 @@ def test_text_keeps_a_graph_from_being_recorded() -> None:
         "Scan is control flow, which the CPU steers",
     ]
     assert all("spam_filter.yaml:8:5: network[0].bag_of_words: " in str(obstacle) for obstacle in operators)
+
+
+@pytest.mark.parametrize("count", [32, 33])
+def test_many_values_joined_keep_a_graph_from_being_recorded(count: int) -> None:
+    values = [graph_input(f"x{number}", DType.float32, (2,)) for number in range(count)]
+    found = capture_obstacles(Graph("joined", tuple(values), {"y": op.Concat(*values, axis=0)}))
+    reasons = ["Concat joins 33 values, of which a recording takes at most 32"] if count == 33 else []
+    assert [obstacle.reason for obstacle in found] == reasons
+
+
+def test_windows_let_a_text_be_recorded(cli: Cli) -> None:
+    found = json.loads(cli("show", "gpt_mini", "--cuda", "--json").stdout)
+    assert (found["step"], found["evaluate"]) == ([], [])
+    assert found["inference"] == [{"reason": TIME.format("text"), "origin": None}]
 
 
 @pytest.mark.parametrize("other", [["--dot"], ["--graph", "step"], ["--svg", "a.svg"]])

@@ -80,3 +80,10 @@ def test_joined_updates_are_the_same_to_the_last_bit(kind: str, request: pytest.
 
 def test_every_optimizer_here_is_elementwise() -> None:
     assert sorted(ELEMENTWISE) == sorted(Optimizer.registry)
+
+
+def test_at_most_32_are_joined() -> None:
+    """More than CUDA's `Concat` takes while a step is recorded are joined in groups of nearly one size."""
+    groups = packs({str(number): vector(2) for number in range(70)}, alike=lambda name: None)
+    assert [len(group) for group in groups] == [24, 24, 22]
+    assert [name for group in groups for name in group] == [str(number) for number in range(70)]

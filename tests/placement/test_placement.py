@@ -45,6 +45,9 @@ def test_every_node_of_the_library_runs_on_cuda(
     of_sequences = place(list(sequences), batch=BATCH, **sizes)
     assert len(of_sequences) == len(sequences) > 0
     assert [item for item in of_sequences if item.error or item.cpu or item.copies] == []
+    for item, (model, axes) in zip(of_sequences, sequences.items(), strict=True):
+        predicted = capture_obstacles(every[model], {"batch", *axes})
+        assert (item.capture is None) == (not predicted), f"{item.model}: {item.capture}, predicted {predicted}"
 
     graphs = {model: capture_obstacles(ir) for model, ir in every.items() if model not in sequences}
     placements = place(list(graphs), batch=BATCH)

@@ -157,6 +157,13 @@ def test_a_session_that_fails(machine: SimpleNamespace, monkeypatch: pytest.Monk
     )
 
 
+def test_a_provider_that_is_left_out(machine: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A library beside the wheel that cannot be loaded; told of by where the product would have run."""
+    words = "This session contains graph nodes that are assigned to the default CPU EP, but fallback to CPU EP has been"
+    monkeypatch.setattr(FakeSession, "answer", RuntimeError(f"{words} explicitly disabled by the user."))
+    assert str(refusal(monkeypatch)) == "CUDA cannot be used: ONNX Runtime could not load its CUDA provider"
+
+
 def test_a_wrong_answer(machine: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(FakeSession, "answer", [[0.0, 0.0], [0.0, 0.0]])
     assert str(refusal(monkeypatch)) == (
