@@ -110,6 +110,11 @@ def _data(
         if len(tokens) != 1 or len(_mapping(spec.get("inputs"))) != 1:
             message = "windows are cut from the only input, and it must have `tokens`"
             yield Mistake(("data", "windows"), message, of_key=True)
+        chosen_by: list[Path] = [("data", "balance")] if data.get("balance") is not None else []
+        chosen_by += [("data", "split", "stratify")] if _mapping(data.get("split")).get("stratify") is not None else []
+        for place in chosen_by:
+            message = f"windows lie side by side in one text and have no class, so there is no {place[-1]}"
+            yield Mistake(place, message, "leave it out", of_key=True)
         if isinstance(target, str) and target not in targets:
             path: Path = ("data", "windows", "target") if "target" in windows else ("data", "windows")
             hint = did_you_mean(target, list(targets), "targets") if targets else "add a loss with that target"
