@@ -113,7 +113,7 @@ def _recordings_json(bundle: Bundle) -> str:
 
 def _layer_table(bundle: Bundle) -> str:
     inputs = [(feature["name"], "input", _shape(feature["shape"]), "") for feature in bundle.manifest["features"]]
-    layers = [(row.name, row.kind, _shape(row.shape), f"{row.parameters:,}") for row in bundle.layers]
+    layers = [(row.name, row.kind, _shape(row.shape, row.rows), f"{row.parameters:,}") for row in bundle.layers]
     nodes = ", ".join(f"{name} {len(graph.nodes())}" for name, graph in bundle.graphs.items())
     return (
         f"{table(('name', 'kind', 'output shape', 'parameters'), [*inputs, *layers], right=(3,))}\n\n"
@@ -128,8 +128,8 @@ def _for_losses(bundle: Bundle) -> str:
     return f", and {count:,} that losses alone read" if count else ""
 
 
-def _shape(shape: tuple[int | str, ...] | list[int | str]) -> str:
-    return f"({', '.join(['batch', *map(str, shape)])})"
+def _shape(shape: tuple[int | str, ...] | list[int | str], rows: str = "batch") -> str:
+    return f"({', '.join([rows, *map(str, shape)])})"
 
 
 def _graph_text(bundle: Bundle, name: str, dot: bool) -> str:

@@ -27,7 +27,7 @@ from .ir.choices import Question, choosing
 from .ir.evaluate import evaluate
 from .ir.value import Array
 from .manifest import CHECKPOINT, FORMAT, OPTIMIZER_MODEL, WITH_WEIGHTS, dims, file_of, manifest_of
-from .network import without_batch
+from .network import rows_of, without_batch
 from .passes import PASSES_OF
 from .schedules.base import Horizon
 from .spec.model import Spec
@@ -49,12 +49,16 @@ STEPPING = frozenset({"step", "evaluate"})
 
 @dataclass(frozen=True)
 class LayerRow:
-    """A row of the layer table: output shape without the batch axis, number of trainable parameters."""
+    """A row of the layer table: output shape without the batch axis, number of trainable parameters.
+
+    rows: the size of that axis; inside a `time_distributed` batch*time.
+    """
 
     name: str
     kind: str
     shape: tuple[int | str, ...]
     parameters: int
+    rows: str = "batch"
 
 
 @dataclass(frozen=True)
@@ -101,6 +105,7 @@ class Bundle:
                     for state in self._trainable
                     if state.name.rpartition("/")[0] in _owners(entry)
                 ),
+                rows_of(self.built.forward.values[entry.name].shape),
             )
             for entry in self.spec.layers
         ]

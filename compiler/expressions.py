@@ -18,7 +18,7 @@ import numpy as np
 
 from .autodiff import NotDifferentiableError, gradients
 from .errors import BuildError
-from .ir import Array, DType, Value, apply, constant, symbol
+from .ir import Array, DType, Value, apply, constant, counts_examples
 from .ops import op
 from .ops.cast import cast
 
@@ -29,7 +29,6 @@ LONGEST_SHOWN: Final = 200
 WHAT_A_FORMULA_IS: Final = (
     "a formula has numbers, names, + - * / ** @, comparisons, `a if condition else b` and functions"
 )
-BATCH: Final = symbol("batch")
 _MIXING: Final = frozenset(["grad", "mean", "sum", "transpose"])
 """Functions whose result depends on other places of their argument than its own."""
 
@@ -239,7 +238,7 @@ def _average(value: Value) -> Value:
 
 
 def _own_axes(value: Value) -> list[int]:
-    return [axis for axis, dim in enumerate(value.shape) if not (axis == 0 and dim == BATCH)]
+    return [axis for axis, dim in enumerate(value.shape) if not (axis == 0 and counts_examples(dim))]
 
 
 def _gradient(y: Value, x: Value) -> Value:

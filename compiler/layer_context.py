@@ -74,6 +74,8 @@ class Context:
     cell: Callable[[LayerEntry, Value, Sequence[Value]], tuple[Sequence[Value], Value]]
     steps: bool = False
     """Whether the layer goes step by step."""
+    each_step: bool = False
+    """Whether the layer is inside a `time_distributed`, where a row is a step."""
     prefix: str = ""
     """Of all names that the layer asks for."""
 
@@ -166,6 +168,9 @@ class Context:
 
     def carried_state(self, size: int, x: Value, stateful: bool, initial: Value | None = None) -> Value | None:
         name = self._full_name("state")
+        if self.each_step and stateful:
+            message = "a recurrent layer inside a time_distributed starts anew in every step, so it cannot be stateful"
+            raise BuildError(message, "leave `stateful` out", ("stateful",))
         if self.steps:
             if initial is not None:
                 self.carrying.initial[name] = initial

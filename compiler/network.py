@@ -10,9 +10,10 @@ from typing import Final
 
 from . import random
 from .errors import BuildError, Diagnostic, SpecError
-from .ir import DType, Shape, Value, graph_input, scope, symbol
+from .ir import DType, Shape, Value, counts_examples, graph_input, scope, symbol
 from .layer_context import BATCH, Carrying, CellContext, Context, Fitting
 from .layers import Layer, Shared
+from .layers.time_distributed import Steps
 from .mixup import Mixing, draw
 from .ops import constant, op
 from .ops.shape_values import shape_value
@@ -133,8 +134,13 @@ def least(a: int | None, b: int | None) -> int | None:
 
 
 def without_batch(shape: Shape) -> Shape:
-    """The shape of one example; a value without a batch axis keeps its own."""
-    return shape[1:] if shape[:1] == (BATCH,) else shape
+    """The shape of one example, or of one step where these are rows; a value without a batch axis keeps its own."""
+    return shape[1:] if shape and counts_examples(shape[0]) else shape
+
+
+def rows_of(shape: Shape) -> str:
+    """The size of the axis that `without_batch` leaves out."""
+    return str(shape[0] if shape and counts_examples(shape[0]) else BATCH)
 
 
 def _shape(item: InputSpec, carrying: Carrying) -> Shape:
@@ -170,6 +176,7 @@ class _Builder:
         self.random_counter = random_counter
         self.diagnostics: list[Diagnostic] = []
         self.entries: dict[str, LayerEntry] = {}  # layer name -> the entry that owns its parameters
+        self.sequences: dict[str, str] = {}  # steps inside a time_distributed -> the sequence that they are of
 
     def preprocess(self, item: InputSpec) -> None:
         """Let the name of an input mean what its preprocessing makes of it."""
@@ -215,7 +222,8 @@ class _Builder:
             return
         try:
             context = self.context(Context, owner)
-            context.steps = entry.name in self.carrying.stepping
+            context.steps = entry.name in self.carrying.stepping and not entry.each_step
+            context.each_step = entry.each_step
             _check_arity(owner.layer, len(inputs))
             with scope(entry.name, entry.origin):
                 value = owner.layer.build(context, *inputs)
@@ -223,8 +231,10 @@ class _Builder:
             self.forward.values[entry.name] = self.prepare(entry.name, value) if owner.layer.host_only else value
             self.entries[entry.name] = owner
             self.forward.trail.note(entry.name, entry.origin, entry.from_, value.type)
+            if isinstance(owner.layer, Steps):
+                self.sequences[entry.name] = self.sequences.get(entry.from_[0], entry.from_[0])
             for name in entry.from_:
-                note_limit(self.forward, name, owner.layer.index_limit)
+                note_limit(self.forward, self.sequences.get(name, name), owner.layer.index_limit)
         except _PassedOver:
             pass  # a layer that the cell reads failed, and was reported
         except BuildError as error:

@@ -1,6 +1,6 @@
 """The intermediate representation: typed values, nodes in ONNX's vocabulary, graphs."""
 
-from .dims import Dim, Shape, SymbolicDim, divide_exactly, is_static, product, shape_text, symbol
+from .dims import Dim, Shape, SymbolicDim, counts_examples, divide_exactly, is_static, product, shape_text, symbol
 from .dtype import DType
 from .graph import Graph, reachable
 from .operator import (
@@ -57,6 +57,7 @@ __all__ = [
     "Value",
     "apply",
     "constant",
+    "counts_examples",
     "current_scope",
     "divide_exactly",
     "find",

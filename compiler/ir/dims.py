@@ -59,6 +59,11 @@ def symbol(name: str) -> SymbolicDim:
     return SymbolicDim((((name,), 1),))
 
 
+def counts_examples(dim: Dim) -> bool:
+    """Whether an axis of this size goes through a batch: its examples, or their steps where these are rows."""
+    return isinstance(dim, SymbolicDim) and "batch" in dim.symbols
+
+
 def product(dims: Iterable[Dim]) -> Dim:
     """How many elements a tensor of these dimensions has."""
     start: Dim = 1

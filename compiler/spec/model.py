@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from types import MappingProxyType
-from typing import Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from netwright.schema import Registry
 
@@ -30,6 +30,7 @@ from .entries import (
 from .expand import ExpandedOutput, Expansion, expand
 from .expand.blocks import check_blocks, read_blocks
 from .expand.entries import PlainCell, PlainLayer
+from .expand.time_distributed import SEQUENCE, STEPS
 from .include import resolve_includes
 from .loader import read_file, read_text
 from .overrides import apply_overrides
@@ -50,6 +51,9 @@ from .settings import (
     TokensSettings,
     TrainingSettings,
 )
+
+if TYPE_CHECKING:
+    from ..layers.base import Layer
 
 T = TypeVar("T")
 
@@ -316,8 +320,9 @@ class _Builder:
         assert entry is not None  # expansion makes nothing else
         if plain.cell is not None:
             return self._recurrent(plain, plain.cell, entry)
-        layer = self._kind(self._families.layers, entry)
-        return LayerEntry(plain.name, layer, plain.sources, self._origin(entry.path), entry.path)
+        layer = _of_each_step(plain.kind) or self._kind(self._families.layers, entry)
+        origin = self._origin(entry.path)
+        return LayerEntry(plain.name, layer, plain.sources, origin, entry.path, each_step=plain.each_step)
 
     def _recurrent(self, plain: PlainLayer, cell: PlainCell, entry: Entry) -> LayerEntry:
         """The layer of a cell written in the spec: its common settings are those that the composite lists."""
@@ -330,7 +335,8 @@ class _Builder:
         layer = Recurrent(**known, states=entry.arguments["states"], output=output)
         entries = tuple(self._layer(inner, (*entry.path, "cell", i)) for i, inner in enumerate(cell.layers))
         built = CellEntry(entries, cell.input, cell.states, cell.following, cell.output)
-        return LayerEntry(plain.name, layer, plain.sources, self._origin(entry.path), entry.path, built)
+        origin = self._origin(entry.path)
+        return LayerEntry(plain.name, layer, plain.sources, origin, entry.path, built, plain.each_step)
 
     def _output(self, output: ExpandedOutput) -> OutputSpec:
         path: Path = ("outputs", output.name)
@@ -420,6 +426,15 @@ class _Builder:
         if written is None:
             return None
         return dataclasses.replace(DataSettings.from_yaml(written), origin=self._origin(("data",)))
+
+
+def _of_each_step(kind: str) -> Layer | None:
+    """The layer before or after those of a `time_distributed`; None for another kind."""
+    if kind not in (STEPS, SEQUENCE):
+        return None
+    from ..layers.time_distributed import Steps, TimeDistributed  # with the operators, which most specs do without
+
+    return Steps() if kind == STEPS else TimeDistributed()
 
 
 def _value(name: str, values: Mapping[str, str]) -> str:

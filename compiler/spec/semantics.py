@@ -251,9 +251,13 @@ class _Checker:
         """A loss or metric judges a value of the network, or an output."""
         scope, values = self._expansion.scope, self._expansion.values
         outputs = {output.name: "" for output in self._expansion.outputs}
-        if reference.name in outputs or scope.find(reference.name, values) is not None:
+        if reference.name in outputs:
             return
-        if explained := scope.explain(reference.name, values, None, also=outputs):
+        value = scope.find(reference.name, values)
+        if value is not None:
+            if refusal := self._expansion.rows.refusal(reference.name, value, scope):
+                self._add(reference.path, *refusal)
+        elif explained := scope.explain(reference.name, values, None, also=outputs):
             self._add(reference.path, *explained)
 
     def _check_metric_target(self, metric: Entry) -> None:

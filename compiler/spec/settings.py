@@ -73,6 +73,8 @@ class LayerEntry:
     """Where its arguments stand in the spec, for `Spec.origin_of(entry.path + ("units",))`."""
     cell: CellEntry | None = None
     """What a `recurrent` layer does in one step."""
+    each_step: bool = False
+    """Whether it is inside a `time_distributed`: applied to every step by itself, so that its rows are steps."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ..ir import Graph, Value, graph_input, reachable
+from ..ir import Graph, Node, Value, graph_input, reachable
 from ..ir.names import unique_names
 from ..ir.rewrite import substitute
 from ..layer_context import BATCH, Carrying
@@ -106,9 +106,11 @@ def _moving(spec: Spec, inputs: frozenset[str]) -> frozenset[str] | None:
         layer, whole = owners[owner], _read_whole(entry, owners[owner])
         if moving.isdisjoint({*entry.from_, *whole}):
             continue
+        moving.add(entry.name)
+        if entry.each_step:  # nothing goes from step to step there
+            continue
         if not layer.causal or not moving.isdisjoint(whole):
             return None
-        moving.add(entry.name)
         if layer.remembers:
             remembering.append(owner)
     once = len(set(remembering)) == len(remembering)
@@ -127,6 +129,14 @@ def _read_whole(entry: LayerEntry, layer: Layer) -> set[str]:
     return whole
 
 
+def _is_view_of_rows(node: Node) -> bool:
+    """Whether what it is applied to can be remembered as well: it costs nothing, and that has a row for each example.
+
+    Steps of a `time_distributed` are rows, but none that a host could choose.
+    """
+    return node.op_type in VIEWS and node.inputs[0] is not None and node.inputs[0].shape[:1] == (BATCH,)
+
+
 def _memory(
     outputs: Iterable[Value], starts: Iterable[Value], weights: Iterable[Value], forward: Forward
 ) -> dict[str, Value]:
@@ -142,7 +152,7 @@ def _memory(
         if value in moved or value in made_of_weights:
             return
         node = value.node
-        if value.shape[:1] == (BATCH,) and not (node is not None and node.op_type in VIEWS):
+        if value.shape[:1] == (BATCH,) and not (node is not None and _is_view_of_rows(node)):
             found[value] = None
             return
         assert node is not None  # every feature has a batch axis

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..data.columns import Array
 from ..device import Device
 from ..export import first_convolutions
 from ..predictor import Predictor
@@ -71,12 +72,17 @@ def look_into(record: Record, sample: Sample, results: Sequence[Classes | Number
                 convolution.layer,
                 maps.shape[1],
                 (maps.shape[2], maps.shape[3]),
-                {row: maps_png(each[:MOST_MAPS]) for row, each in zip(rows, maps, strict=True)},
+                {row: maps_png(each[:MOST_MAPS]) for row, each in zip(rows, _firsts(maps, len(rows)), strict=True)},
             )
             for convolution in convolutions
             for maps in [values[convolution.maps]]
         ),
     )
+
+
+def _firsts(maps: Array, examples: int) -> Array:
+    """The first map of each example: a convolution applied to every step of a sequence makes as many as there are."""
+    return maps[:: len(maps) // examples]
 
 
 def _examples(sample: Sample, results: Sequence[Classes | Numbers]) -> list[int]:

@@ -129,7 +129,7 @@ class SpecMaker:
         if kind == "parallel":
             branches = [self._inside(), self._inside()]
             return {"parallel": {"branches": branches, "merge": self.random.choice(("add", "concat"))}}
-        if kind in ("sequence", "residual"):
+        if kind in ("sequence", "residual", "time_distributed"):
             inside = self._inside()
             return {kind: inside if self._chance(0.5) else {"layers": inside}}
         if kind == "expression":

@@ -17,14 +17,14 @@ from ..entries import columns_of, loss_entries, target_of
 from ..positions import Node, Path, Positions, Source, mapping, sequence
 from ..settings import RESERVED
 from ..wording import received
-from . import recurrent, repeat  # noqa: F401  (registers their kinds)
+from . import recurrent, repeat, time_distributed  # noqa: F401  (registers their kinds)
 from .blocks import Block
 from .composite import Composite
 from .constants import read_constants
 from .entries import Item, LayerCall, PlainLayer, expression_node, items_of, keyed, named_items, sourced
 from .expander import Expander
 from .formulas import Formulas, TooLargeError
-from .scope import Scope, Sources
+from .scope import Rows, Scope, Sources
 
 __all__ = ["Composite", "ExpandedOutput", "Expansion", "expand"]
 
@@ -59,6 +59,7 @@ class Expansion:
     """The names of the network."""
     values: dict[str, str] = field(default_factory=dict)
     """Every name -> the layer or input whose value it stands for."""
+    rows: Rows = field(default_factory=Rows)
     preprocess: dict[str, tuple[PlainLayer, ...]] = field(default_factory=dict)
     network: tuple[PlainLayer, ...] = ()
     last: str = ""
@@ -88,7 +89,7 @@ def expand(
         calculated = _without_formulas(root, formulas, constants, check)
         expander = Expander(families, blocks, constants, check, formulas, found, broken)
         scope = Scope("", None, None, constants, root=True)
-        expansion = Expansion(calculated, scope, expander.values)
+        expansion = Expansion(calculated, scope, expander.values, expander.rows)
         _Sections(calculated, expander, scope, expansion).expand()
         expansion.whole = True
     except TooLargeError:
@@ -260,9 +261,11 @@ class _Sections:
         if not _is_text(node):
             return ()
         value = self._scope.find(node.value, self._expander.values)
-        if value is not None:
-            return (value,)
         origin = Positions(self._root).origin(("outputs", name))
+        if value is not None:
+            if refusal := self._expander.rows.refusal(node.value, value, self._scope):
+                self._expander.report(origin, *refusal)
+            return (value,)
         explained = self._scope.explain(node.value, self._expander.values, None)
         if explained and explained[0].startswith("there is no") and node.value in self._expander.families.layers:
             hint = f"to apply the layer, write {name}: {{{node.value}: {{}}}}"

@@ -78,6 +78,8 @@ class PlainLayer:
     owner: str
     """The layer whose parameters it uses: itself, or the one it shares them with."""
     cell: PlainCell | None = None
+    each_step: bool = False
+    """Whether it is inside a `time_distributed`."""
 
 
 @dataclass(frozen=True)

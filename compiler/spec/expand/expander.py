@@ -16,7 +16,7 @@ from .composite import Composite, Use, merge_node
 from .entries import Item, LayerCall, PlainLayer, sourced
 from .formulas import Formulas, TooLargeError, holds_formula
 from .limits import MAX_LAYERS, MAX_NESTING
-from .scope import INPUT, Scope, Sources
+from .scope import INPUT, Rows, Scope, Sources
 from .shared import Group, expand_shared
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ class Expander:
         self.values: dict[str, str] = {}
         """Every name so far, in full -> the layer or input whose value it stands for."""
         self.inputs: list[str] = []
+        self.rows = Rows()
         self.families = families
         self._endless = endless(blocks)
         self.wrong = set(broken)
@@ -259,6 +260,8 @@ class Expander:
 
     def emit(self, layer: PlainLayer) -> Sources:
         """Add a plain layer."""
+        if self.rows.around(layer.name) is not None:
+            layer = replace(layer, each_step=True)
         self.layers.append(layer)
         if len(self.layers) > MAX_LAYERS:  # `shared` may double what there is with every line
             self.too_many(Positions(layer.node).origin(()))
@@ -338,12 +341,19 @@ class Expander:
             return self.chosen(scope.input, call)
         value = scope.find(name, self.values)
         if value is not None:
-            return (value,)
+            refusal = None if self._made_of_nothing(value) else self.rows.refusal(name, value, scope)
+            if refusal is not None:
+                self.report(origin, *refusal)
+            return () if refusal else (value,)
         if self._reported > MAX_REPORTED:
             return ()  # the closest names are costly to find
         if explained := scope.explain(name, self.values, own):
             self.report(origin, *explained)
         return ()
+
+    def _made_of_nothing(self, value: str) -> bool:
+        """Whether it is a parameter or constant, which has no rows."""
+        return value in self._plain and not self._plain[value].sources
 
     def find_layer(self, name: str, origin: Origin, scope: Scope, own: str) -> PlainLayer | Group | None:
         """The earlier layer, composite or block that `shared` names."""

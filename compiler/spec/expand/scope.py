@@ -92,5 +92,45 @@ class Scope:
         return did_you_mean(name, sorted({*self.visible(), *also}), "values")
 
 
+@dataclass
+class Rows:
+    """What a row of a value is: an example, or inside a `time_distributed` one step of one.
+
+    Values whose rows differ in that must not meet in a layer.
+    """
+
+    lines: dict[str, int] = field(default_factory=dict)
+    """Full name of every `time_distributed` so far -> the line that it is on."""
+
+    def around(self, name: str) -> str | None:
+        """The `time_distributed` that a layer is inside of, by their full names; of several the innermost."""
+        while self.lines and "/" in name:
+            name = name.rpartition("/")[0]
+            if name in self.lines:
+                return name
+        return None
+
+    def copy(self, group: str, name: str, line: int) -> None:
+        """Remember those of a group of layers that is applied again under another name, on this line."""
+        for known in [known for known in self.lines if known == group or known.startswith(f"{group}/")]:
+            self.lines[name + known.removeprefix(group)] = line
+
+    def refusal(self, name: str, value: str, scope: Scope) -> tuple[str, str] | None:
+        """Why a layer of `scope` cannot read the layer or input `value`, written `name`, and a hint; None if it can."""
+        if not self.lines:
+            return None
+        theirs, ours = self.around(value), self.around(f"{scope.prefix}{INPUT}")
+        if theirs == ours:
+            return None
+        if theirs is not None and not f"{scope.prefix}{INPUT}".startswith(f"{theirs}/"):
+            made = theirs.removeprefix(scope.prefix)
+            message = f"'{name}' is one step, inside the time_distributed on line {self.lines[theirs]}"
+            return message, f"read '{made}', what is made of all steps"
+        assert ours is not None
+        message = f"'{name}' is outside of the time_distributed on line {self.lines[ours]}, so it is not one step"
+        hint = f"name it under `from` there, if it is a sequence as long; inside, '{name}' then means its step"
+        return message, hint
+
+
 def _rests(start: str, values: Mapping[str, str]) -> Iterator[str]:
     return (name[len(start) :] for name in values if name.startswith(start))

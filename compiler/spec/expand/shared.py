@@ -49,6 +49,7 @@ def _expand_group(use: Use, expander: Expander, group: Group, sources: tuple[str
             expander.report(use.call.origin, message, "name as many under 'from'")
         return ()
     renamed = dict(zip(group.sources, sources, strict=True))
+    expander.rows.copy(group.name, use.name, use.call.origin.line)
     for layer in group.layers:
         name = use.name + layer.name.removeprefix(group.name)
         renamed[layer.name] = name
