@@ -10,16 +10,23 @@ from netwright.pictures.network import Layer, Network, Objective, Output, Port
 
 if TYPE_CHECKING:
     from netwright.compiler import Bundle
+    from netwright.compiler.spec.settings import LayerEntry
     from netwright.schema import Described
 
 
 def network_of(bundle: Bundle) -> Network:
     """The layers of a bundle with what each reads, its inputs, outputs and losses."""
     from netwright.compiler.layers import Activation
+    from netwright.compiler.layers.time_distributed import OfSteps
 
     spec, manifest = bundle.spec, bundle.manifest
     prepared = {item.name: item.preprocess[-1].name for item in spec.inputs if item.preprocess}
     raw = {entry.name for item in spec.inputs for entry in item.preprocess}
+
+    def read(entry: LayerEntry) -> tuple[str, ...]:
+        """What a layer makes its value of."""
+        sources = entry.from_[:1] if isinstance(entry.layer, OfSteps) else entry.from_
+        return sources if entry.name in raw else tuple(map(meant, sources))
 
     def meant(name: str) -> str:
         """The name of an input means what its preprocessing makes of it."""
@@ -32,13 +39,13 @@ def network_of(bundle: Bundle) -> Network:
             family=family_of(
                 row.kind,
                 is_activation=isinstance(entry.layer, Activation),
-                sources=len(entry.from_),
+                sources=len(read(entry)),
                 parameters=row.parameters,
             ),
             detail=detail_of(entry.layer),
             shape=row.shape,
             parameters=row.parameters,
-            sources=entry.from_ if entry.name in raw else tuple(map(meant, entry.from_)),
+            sources=read(entry),
         )
         for entry, row in zip(spec.layers, bundle.layers, strict=True)
     )

@@ -20,11 +20,13 @@ if TYPE_CHECKING:
 def compile_tuned(loaded: LoadedSpec, target: Target) -> Bundle:
     """The bundle with the form of each convolution and its gradients that ran fastest here, at the spec's batch size.
 
-    Prints what was measured. Runs on CUDA where that works, and on the CPU otherwise.
+    Prints what was measured, and what has no one size that could be. Runs on CUDA where that works, and on the CPU
+    otherwise.
 
     Raises:
         SpecError, UserError, EnvironmentProblem: as `compile_loaded`, and where the machine cannot run a form.
     """
+    from netwright.compiler.tuning import is_measurable
     from netwright.runtime.device import select
 
     untuned = compile_loaded(loaded, target)
@@ -36,6 +38,9 @@ def compile_tuned(loaded: LoadedSpec, target: Target) -> Bundle:
     device = select()
     answers, rows = {}, []
     for subject, question in questions.items():
+        if not is_measurable(question):
+            rows.append([subject, question.default, "not measured: the length of its sequences is open", ""])
+            continue
         times = measure(question, target, training.batch_size)
         best = min(times, key=times.__getitem__)
         answers[subject] = best
@@ -54,7 +59,7 @@ def measure(question: Question, target: Target, batch: int) -> dict[str, float]:
 
     with tempfile.TemporaryDirectory() as folder:
         files = {}
-        for number, (form, model) in enumerate(candidate_models(question, target).items()):
+        for number, (form, model) in enumerate(candidate_models(question, target, batch).items()):
             files[form] = Path(folder) / f"{number}.onnx"
             files[form].write_bytes(model)
         return time_models(files, select(), batch=batch)

@@ -65,7 +65,7 @@ class Recurrence(RecurrenceSettings, Layer):
         state = loops.final_state()
         context.carry_state(state)
         if self.return_ == "sequences":
-            return op.Transpose(every, perm=[1, 0, 2])
+            return op.Transpose(every, perm=[1, 0, *range(2, every.rank)])
         return state if self.return_ == "state" else last
 
 

@@ -12,8 +12,11 @@ from .base import Layer, LayerContext
 
 
 @dataclass(frozen=True, kw_only=True)
-class _OfSteps(Layer):
-    """What the composite `time_distributed` puts around its layers; nobody writes it."""
+class OfSteps(Layer):
+    """What the composite `time_distributed` puts around its layers; nobody writes it.
+
+    It makes its value of the first input; of a second one it reads the length alone.
+    """
 
     arity: ClassVar[tuple[int, int | None]] = (1, 2)
 
@@ -23,7 +26,7 @@ class _OfSteps(Layer):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Steps(_OfSteps):
+class Steps(OfSteps):
     """(batch, time, …) becomes (batch·time, …): every step a row.
 
     A second input is the sequence that this one goes with, of which it must have the batch and the time.
@@ -37,7 +40,7 @@ class Steps(_OfSteps):
         x, *beside = inputs
         if x.dtype is DType.string:
             message = f"a time_distributed works on numbers, received {x.type}"
-            raise BuildError(message, "make counts of the text with `bag_of_words` before it")
+            raise BuildError(message, "give the network numbers of words, by an input with `tokens`")
         if x.rank < 3:
             raise BuildError(
                 f"needs a sequence whose steps have an axis, (batch, time, …, n), received {shape_text(x.shape)}",
@@ -53,7 +56,7 @@ class Steps(_OfSteps):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TimeDistributed(_OfSteps):
+class TimeDistributed(OfSteps):
     """(batch·time, …) becomes (batch, time, …). The second input is a sequence that has this batch and time.
 
     Raises BuildError where the rows are no longer the steps.

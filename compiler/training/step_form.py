@@ -55,7 +55,8 @@ def add_step_form(
     moving = inputs and _moving(spec, inputs)
     if not moving:
         return StepForm()
-    recurrent = any(isinstance(entry.layer, RecurrenceSettings) for entry in spec.layers if entry.name in moving)
+    going_on = [entry.layer for entry in spec.layers if entry.name in moving and not entry.each_step]
+    recurrent = any(isinstance(layer, RecurrenceSettings) for layer in going_on)
     carrying = Carrying(stepping=moving, single=recurrent)  # of several steps it would make a loop
     forward = build_forward(spec, variables, vocabularies=vocabularies, carrying=carrying)
     weights = [variables.values[name] for name in variables.of_kind(*IN_FILES)]

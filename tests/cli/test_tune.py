@@ -59,3 +59,30 @@ def test_a_spec_without_choices_says_so(cli: Cli, tmp_path: Path) -> None:
     result = cli("compile", "xor_mlp", "--tune", "-o", str(tmp_path / "bundle"))
     assert result.exit_code == 0, result.stderr
     assert result.stdout.startswith("nothing to choose: no computation of this spec has several forms\n")
+
+
+STEPS = """
+netwright: 1
+name: video
+inputs: {frames: [TIME, 1, 6, 6]}
+network:
+  - time_distributed: [{conv: {filters: 2, kernel_size: 3}}, flatten, {dense: 2}]
+training: {loss: squared_error, batch_size: 4}
+"""
+
+
+def test_steps_of_one_length_are_measured_as_rows(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "video.yaml").write_text(STEPS.replace("TIME", "3"))
+    result = cli("compile", str(tmp_path / "video.yaml"), "--tune", "-o", str(tmp_path / "bundle"))
+    assert result.exit_code == 0, result.stderr
+    forms = json.loads((tmp_path / "bundle" / "manifest.json").read_text())["forms"]
+    problem = " of convolution: x float32(3*batch, 1, 6, 6), weight float32(2, 1, 3, 3), "
+    assert [subject.partition(problem)[0] for subject in forms] == ["weight gradient", "output"]
+
+
+def test_what_has_any_length_is_not_measured(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "video.yaml").write_text(STEPS.replace("TIME", "time"))
+    result = cli("compile", str(tmp_path / "video.yaml"), "--tune", "-o", str(tmp_path / "bundle"))
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout.count("not measured: the length of its sequences is open") == 2
+    assert json.loads((tmp_path / "bundle" / "manifest.json").read_text())["forms"] == {}

@@ -53,6 +53,31 @@ def test_every_node_of_loops_and_bodies_runs_on_cuda(place: CudaChecker, models:
     assert [item for item in placements if item.error or item.cpu or item.copies] == []
 
 
+VIDEO = """
+netwright: 1
+inputs: {frames: [time, 1, 8, 8]}
+network:
+  - time_distributed:
+      - conv: {filters: 4, kernel_size: 3, padding: same, activation: relu}
+      - batch_norm
+      - max_pool: 2
+      - dropout: 0.1
+      - flatten
+      - dense: 4
+  - gru: 4
+training: {loss: squared_error}
+"""
+
+
+def test_steps_as_rows_run_on_cuda(place: CudaChecker, tmp_path: Path) -> None:
+    compile_spec(load_text(VIDEO)).write(tmp_path / "bundle")
+    placements = place(sorted(tmp_path.rglob("*.onnx")), batch=4, time=3)
+    assert [item for item in placements if item.error or item.cpu or item.copies] == []
+    (item,) = place([tmp_path / "bundle" / "inference.onnx"], batch=4)
+    assert set(item.cpu) <= {"Concat", "Gather", "Squeeze"}
+    assert item.copies == []
+
+
 def test_connectionist_temporal_classification_runs_on_cuda(place: CudaChecker, tmp_path: Path) -> None:
     compile_spec(load_text(ALIGNED)).write(tmp_path / "bundle")
     placements = place(sorted(tmp_path.rglob("*.onnx")), batch=32, time=12, label_length=4)
