@@ -72,7 +72,7 @@ def look_into(record: Record, sample: Sample, results: Sequence[Classes | Number
                 convolution.layer,
                 maps.shape[1],
                 (maps.shape[2], maps.shape[3]),
-                {row: maps_png(each[:MOST_MAPS]) for row, each in zip(rows, _firsts(maps, len(rows)), strict=True)},
+                {row: maps_png(each[:MOST_MAPS]) for row, each in zip(rows, firsts(maps, len(rows)), strict=True)},
             )
             for convolution in convolutions
             for maps in [values[convolution.maps]]
@@ -80,7 +80,7 @@ def look_into(record: Record, sample: Sample, results: Sequence[Classes | Number
     )
 
 
-def _firsts(maps: Array, examples: int) -> Array:
+def firsts(maps: Array, examples: int) -> Array:
     """The first map of each example: a convolution applied to every step of a sequence makes as many as there are."""
     return maps[:: len(maps) // examples]
 

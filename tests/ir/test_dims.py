@@ -7,7 +7,16 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from netwright.compiler.ir import Dim, SymbolicDim, divide_exactly, is_static, product, shape_text, symbol
+from netwright.compiler.ir import (
+    Dim,
+    SymbolicDim,
+    counts_examples,
+    divide_exactly,
+    is_static,
+    product,
+    shape_text,
+    symbol,
+)
 
 NAMES = ("batch", "time", "width")
 SIZES = st.fixed_dictionaries({name: st.integers(1, 50) for name in NAMES})
@@ -110,3 +119,9 @@ def test_shapes() -> None:
     assert not is_static((symbol("batch"), 3))
     assert product([]) == 1
     assert (symbol("batch") * symbol("time")).symbols == {"batch", "time"}
+
+
+def test_examples_and_their_steps_go_through_the_batch() -> None:
+    batch, time = symbol("batch"), symbol("time")
+    assert all(map(counts_examples, (batch, batch * time, 5 * batch)))
+    assert not any(map(counts_examples, (time, 5, 2 * time + 1)))

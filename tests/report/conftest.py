@@ -23,6 +23,20 @@ training:
 data: {source: digits, split: {test: 0.1}}
 """
 
+VIDEO = """
+netwright: 1
+name: video
+inputs: {image: [8, 8]}
+network:
+  - reshape: [4, 1, 2, 8]
+  - time_distributed: [{conv: {filters: 3, kernel_size: 2}}, flatten]
+  - flatten
+  - dense: {units: 10, name: logits}
+outputs: {probabilities: {softmax: {from: logits}}}
+training: {loss: {categorical_cross_entropy: {from: logits}}, epochs: 1}
+data: {source: digits, split: {test: 0.1}}
+"""
+
 
 def train(folder: Path, *arguments: object) -> Path:
     run = folder / "run"
@@ -58,3 +72,10 @@ def xor_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def convolutional_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return train(tmp_path_factory.mktemp("convolutional"), "digits_cnn", "--set", "training.epochs=1")
+
+
+@pytest.fixture(scope="session")
+def video_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("video")
+    (folder / "video.yaml").write_text(VIDEO, encoding="utf-8")
+    return train(folder, folder / "video.yaml")

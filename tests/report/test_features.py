@@ -13,6 +13,7 @@ import pytest
 from netwright.runtime import UserError
 from netwright.runtime.export import first_convolutions
 from netwright.runtime.report import write_report
+from netwright.runtime.report.features import firsts
 from netwright.runtime.report.tiles import GAP, filters_png, maps_png
 from onnx.reference import ReferenceEvaluator
 from PIL import Image
@@ -47,6 +48,15 @@ def test_the_page_of_a_convolutional_network(convolutional_run: Path, tmp_path: 
     ]
     with Image.open(run / "pictures" / "mistakes-1.png") as sheet:
         assert sheet.width > 1000
+
+
+def test_of_a_convolution_over_every_step_the_maps_of_the_first_are_shown(video_run: Path, tmp_path: Path) -> None:
+    page = Page(write_report(video_run, tmp_path / "page.html", device="cpu"))
+    assert "time_distributed1/conv1: what it makes of 4 examples" in page.text
+    assert "3 feature maps of 1×7 for each." in page.text
+    steps = np.arange(8).reshape(8, 1, 1, 1)
+    assert firsts(steps, 2).ravel().tolist() == [0, 4]
+    assert firsts(steps, 8).shape == steps.shape
 
 
 def test_no_convolutions_no_section(digits_run: Path, tmp_path: Path) -> None:

@@ -31,6 +31,8 @@ class TimeDistributed(Composite):
     like are drawn for each step. Nothing else passes from one step to another, and a network that is causal apart from
     it still goes step by step (`inference_step.onnx`).
 
+    In the table of layers `time_distributed1/input` is where steps become rows, and `time_distributed1` their end.
+
     Under `from` may be several sequences of the same length; inside, their names mean their steps, and `input` all of
     them. Other values from around it have no steps that could be told apart, so only `parameter` and `constant` are
     seen inside; from outside the value of the whole is.
