@@ -29,8 +29,9 @@ class OfSteps(Layer):
 class Steps(OfSteps):
     """(batch, time, …) becomes (batch·time, …): every step a row.
 
-    A second input is the sequence that this one goes with, of which it must have the batch and the time.
-    Raises BuildError for text, for an input without a time axis, and for one of another length.
+    A second input is the sequence that this one goes with, of which it must have the batch and the time; then a step
+    may be a single number, such as a length. Raises BuildError for text, where the steps have no axis, and for an
+    input of another length.
     """
 
     kind: ClassVar[str] = "steps"
@@ -41,7 +42,7 @@ class Steps(OfSteps):
         if x.dtype is DType.string:
             message = f"a time_distributed works on numbers, received {x.type}"
             raise BuildError(message, "give the network numbers of words, by an input with `tokens`")
-        if x.rank < 3:
+        if x.rank < 3 and not beside:
             raise BuildError(
                 f"needs a sequence whose steps have an axis, (batch, time, …, n), received {shape_text(x.shape)}",
                 "where each step is a single number put `expand_dims: -1` before it",

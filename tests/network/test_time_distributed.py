@@ -214,15 +214,14 @@ def test_several_sequences_go_in_together_under_their_names() -> None:
     netwright: 1
     inputs:
       texts: {shape: [sentences, words], dtype: int64}
-      counts: {shape: [sentences], dtype: int64, preprocess: [{expand_dims: -1}]}
+      counts: {shape: [sentences], dtype: int64}
     network:
       - time_distributed:
           from: [texts, counts]
           name: read
           layers:
             - embedding: {vocabulary: 7, units: 3, from: texts}
-            - expression: {name: count, formula: sum(counts)}
-            - gru: {units: 4, lengths: count, return: last, from: embedding1}
+            - gru: {units: 4, lengths: counts, return: last}
             - residual: [{dense: 4}]
     training: {loss: squared_error}
     """)

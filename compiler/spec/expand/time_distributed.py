@@ -33,9 +33,10 @@ class TimeDistributed(Composite):
 
     In the table of layers `time_distributed1/input` is where steps become rows, and `time_distributed1` their end.
 
-    Under `from` may be several sequences of the same length; inside, their names mean their steps, and `input` all of
-    them. Other values from around it have no steps that could be told apart, so only `parameter` and `constant` are
-    seen inside; from outside the value of the whole is.
+    Under `from` may be several sequences of the same length, those after the first also of single numbers, such as the
+    length of each sentence of a text; inside, their names mean their steps, and `input` all of them. Other values from
+    around it have no steps that could be told apart, so only `parameter` and `constant` are seen inside; from outside
+    the value of the whole is.
 
     | | shape |
     |---|---|
