@@ -196,10 +196,18 @@ def test_a_model_that_stops_while_it_is_timed(
         def get_inputs(self) -> list[Any]:
             return [SimpleNamespace(name="x", shape=["batch", 2], type="tensor(float)")]
 
-        def run(self, outputs: None, feeds: Any) -> None:
-            assert feeds["x"].shape == (3, 2)
+        def get_outputs(self) -> list[Any]:
+            return [SimpleNamespace(name="y")]
+
+        def io_binding(self) -> Any:
+            return SimpleNamespace(bind_ortvalue_input=bound.__setitem__, bind_output=bound.__setitem__)
+
+        def run_with_iobinding(self, binding: Any) -> None:
+            assert bound["x"].shape() == [3, 2]
+            assert bound["y"] == "cpu"
             raise RuntimeError(words)
 
+    bound: dict[str, Any] = {}
     monkeypatch.setattr(timing, "open_session", lambda *_, **__: Session())
     with pytest.raises(kind) as caught:
         timing.time_models({"a": Path("a.onnx")}, CPU, batch=3)
