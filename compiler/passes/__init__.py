@@ -24,6 +24,7 @@ from .gelu import share_gelu
 from .linear import use_gemm
 from .loops import in_bodies, merge_loops, trim_loops
 from .masks import use_masks
+from .occurring_rows import use_occurring_rows
 from .pooling_order import pool_before_relu
 from .row_sums import use_row_products
 from .scaling import fold_scaling
@@ -36,6 +37,7 @@ PASSES: Final[tuple[Pass, ...]] = (
     in_bodies(trim_loops),
     in_bodies(fold_constants),
     in_bodies(share_gelu),
+    use_occurring_rows,  # before algebra, which scatters each of these sums into what it is added to
     in_bodies(simplify_algebra),
     in_bodies(use_gemm),
     use_row_products,  # not in bodies, where the ones would be made at every step
@@ -102,6 +104,7 @@ __all__ = [
     "use_gated_add",
     "use_gemm",
     "use_masks",
+    "use_occurring_rows",
     "use_row_products",
     "use_signed_integers",
 ]

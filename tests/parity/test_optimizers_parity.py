@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 from netwright.compiler import optimizers
+from netwright.compiler.autodiff import gradients
 from netwright.compiler.ir import Array
+from netwright.compiler.ops import op
 from netwright.compiler.optimizers import Optimizer, ProximalOptimizer
 from support.pytorch import import_torch
-from support.running import Program, fixed_input
+from support.running import Program, batch_input, fixed_input
 
 torch = import_torch()
 F = torch.nn.functional
@@ -161,6 +163,46 @@ def test_twenty_updates_are_those_of_pytorch(case: Case) -> None:
         assert parameter.dtype == expected.dtype
         assert distance(parameter, expected) <= 1e-6 * distance(expected, 0)
         # The way gone is compared as well, so that a small rate hides nothing; the parameter's own rounding is allowed.
+        assert distance(parameter, expected) <= 1e-5 * distance(expected, start) + 1e-7 * distance(expected, 0)
+
+
+ROWS, WORDS = 300, 40
+
+
+def table_program(optimizer: Optimizer, l1: float) -> Program:
+    """(words, gradient of their rows, parameter, rate, step, slots…) -> (parameter, slots…)."""
+    words, dy = batch_input("words", np.zeros(WORDS, np.int64)), batch_input("dy", np.zeros((WORDS, 5), np.float32))
+    parameter = fixed_input("parameter", np.zeros((ROWS, 5), np.float32))
+    rate, step = (fixed_input(name, np.float32(0)) for name in ("rate", "step"))
+    slots = {name: fixed_input(name, np.zeros((ROWS, 5), np.float32)) for name in optimizer.slots()}
+    (gradient,) = gradients([op.Gather(parameter, words)], [parameter], [dy])
+    assert gradient is not None
+    if isinstance(optimizer, ProximalOptimizer) and l1:
+        following, next_slots = optimizer.proximal_update(parameter, gradient, slots, rate, step, l1=l1)
+    else:
+        following, next_slots = optimizer.update(parameter, gradient, slots, rate, step)
+    return Program([words, dy, parameter, rate, step, *slots.values()], [following, *next_slots.values()])
+
+
+@pytest.mark.parametrize("case", all_cases())
+def test_twenty_updates_of_the_rows_that_occur_are_those_of_pytorch(case: Case) -> None:
+    """Rows of an embedding, some of them several times in a batch, some never."""
+    update = table_program(case.optimizer, case.l1)
+    random = np.random.default_rng(99)
+    start = parameter = random.normal(size=(ROWS, 5)).astype(np.float32)
+    slots = [np.full((ROWS, 5), value, np.float32) for value in case.optimizer.slots().values()]
+    reference = torch.tensor(parameter, requires_grad=True)
+    optimizer = case.expected([reference])
+    for group in optimizer.param_groups:
+        group["lr"] = case.rate
+    for number in range(1, UPDATES + 1):
+        words = random.integers(0, ROWS // 4, WORDS)
+        dy = random.normal(size=(WORDS, 5)).astype(np.float32)
+        parameter, *slots = update(words, dy, parameter, np.float32(case.rate), np.float32(number), *slots)
+        reference.grad = torch.zeros(ROWS, 5).index_add(0, torch.tensor(words), torch.tensor(dy))
+        optimizer.step()
+        expected = reference.detach().numpy()
+        assert distance(parameter, expected) <= 1e-6 * distance(expected, 0)
         assert distance(parameter, expected) <= 1e-5 * distance(expected, start) + 1e-7 * distance(expected, 0)
 
 

@@ -13,7 +13,7 @@ NETWORK = """
 netwright: 1
 inputs: {words: {shape: [time], dtype: int64}, n: {shape: [], dtype: int64}, y: [4]}
 network:
-  - embedding: {vocabulary: 50, units: 8, from: words}
+  - embedding: {vocabulary: 300, units: 8, from: words}
   - lstm: {units: 6, layers: 2, bidirectional: true, lengths: n, peepholes: true, dropout: 0.1}
   - gru: {units: 5, recurrent_dropout: 0.2, stateful: true}
   - gru: {units: 5, reset: before, backward: recomputed}
