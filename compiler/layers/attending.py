@@ -51,19 +51,23 @@ def steps(start: Value | None, count: Dim, *sources: Value) -> Value:
     return numbers if start is None else numbers + start
 
 
-def mask(queries: Value | None, keys: Value, valid: Value | None) -> Value | None:
+def mask(queries: Value | None, keys: Value, valid: Value | None, window: int | None = None) -> Value | None:
     """(batch or 1, 1, queries or 1, keys): 0 where a key may be seen, else `MASKED` or twice that; None where all may.
 
     queries: the positions of the queries, each of which sees no later key; None: they see all.
     keys: the positions of the keys. valid: (batch, keys), false where a key is padding. A later key counts as less than
     padding, so that a query with nothing but padding before it, which is padding itself, still sees nothing later.
+    window: how many keys a query sees at most, its own and those right before; those further back count as later ones.
     """
     made = None
     if valid is not None:
         made = op.Where(op.Unsqueeze(valid, [1, 2]), constant(0.0), constant(MASKED))
     if queries is not None:
-        earlier = op.LessOrEqual(op.Unsqueeze(keys, [0]), op.Unsqueeze(queries, [1]))
-        made = op.Where(op.Unsqueeze(earlier, [0, 1]), constant(0.0) if made is None else made, constant(2 * MASKED))
+        rows, columns = op.Unsqueeze(queries, [1]), op.Unsqueeze(keys, [0])
+        seen = op.LessOrEqual(columns, rows)
+        if window is not None:
+            seen = op.And(seen, op.Greater(columns, rows - constant(np.int64(window))))
+        made = op.Where(op.Unsqueeze(seen, [0, 1]), constant(0.0) if made is None else made, constant(2 * MASKED))
     return made
 
 

@@ -75,6 +75,12 @@ network:
         minimum=1,
     )
     causal_: bool = spec_field("Whether a step reads none after it.", default=False)
+    window: int | None = spec_field(
+        "With `causal`: how many steps a step reads at most, its own and those right before. With `rotary` positions "
+        "a network then writes on beyond the length that it was trained on (Longformer, 2020; Mistral 7B, 2023).",
+        default=None,
+        minimum=1,
+    )
     memory: str | None = spec_field("A sequence to read instead of the input.", default=None, schema=VALUE)
     mask: str | None = spec_field(
         "A value of shape (batch, time), numbers or truth values: steps of what is read where it is 0 are padding.",
@@ -133,6 +139,9 @@ network:
         return True
 
     def build(self, context: LayerContext, *inputs: Value) -> Value:
+        if self.window is not None and not self.causal_:
+            message = "a window goes back from each step, so later ones must not be read"
+            raise BuildError(message, "give 'causal: true' too", ("window",))
         given = values_of_fields(self, inputs)
         x = inputs[0]
         require_sequence(x)
@@ -169,7 +178,7 @@ network:
             k, v, valid = self._with_past(context, past, k, v, valid)
         seen = None
         if positions is not None and self.causal_:
-            seen = mask(positions, steps(None, k.shape[2], k), valid)
+            seen = mask(positions, steps(None, k.shape[2], k), valid, self.window)
         elif valid is not None:
             seen = mask(None, valid, valid)
         return self._head_outputs(context, q, k, v, seen)

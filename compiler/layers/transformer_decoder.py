@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from netwright.schema import spec_field
@@ -50,6 +50,9 @@ network:
 """
     arity: ClassVar[tuple[int, int | None]] = (1, 4)
     value_fields: ClassVar[tuple[str, ...]] = ("memory", "mask", "lengths", "memory_mask", "memory_lengths")
+    window: int | None = spec_field(
+        "How many steps of the input a step reads at most, see `multi_head_attention`.", default=None, minimum=1
+    )
     memory: str | None = spec_field("A sequence that every step reads, whole.", default=None, schema=VALUE)
     memory_mask: str | None = spec_field("As `mask`, for the memory.", default=None, schema=VALUE)
     memory_lengths: str | None = spec_field("As `lengths`, for the memory.", default=None, schema=VALUE)
@@ -71,7 +74,7 @@ network:
     def layer(
         self, context: LayerContext, x: Value, valid: Value | None, memory: Value | None, memory_valid: Value | None
     ) -> Value:
-        heads = self.attention(causal=True)
+        heads = replace(self.attention(causal=True), window=self.window)
         x = self.branch(context.part("attention_"), x, lambda part, read: heads.attend(part, read, None, valid))
         if memory is not None:
             cross = self.attention(of_memory=True)

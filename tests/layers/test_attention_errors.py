@@ -40,6 +40,11 @@ def refused(network: str) -> str:
             "multi_head_attention.rotary: the steps of a memory have no distance from those of the input (None)",
         ),
         (
+            "{multi_head_attention: {heads: 2, from: x, window: 3}}",
+            "multi_head_attention.window: a window goes back from each step, so later ones must not be read "
+            "(give 'causal: true' too)",
+        ),
+        (
             "{multi_head_attention: {heads: 4, from: x, key_value_heads: 3}}",
             "multi_head_attention.key_value_heads: 4 heads do not divide among 3 heads of keys and values (None)",
         ),

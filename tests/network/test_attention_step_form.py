@@ -19,7 +19,7 @@ network:
   - embedding: {vocabulary: 20, units: 8, from: words}
   - positional_encoding: {encoding: ENCODING, MAXIMUM}
   - transformer_decoder: {heads: 2, layers: 2, name: blocks, mask: kept}
-  - residual: [{multi_head_attention: {heads: 4, key_value_heads: 2, causal: true, rotary: true, units: 16}}]
+  - residual: [{multi_head_attention: {heads: 4, key_value_heads: 2, causal: true, rotary: true, units: 16, window: 4}}]
   - conv: {filters: 8, kernel_size: 3, dilation: 2, padding: causal, channels: last, activation: relu}
   - layer_norm
   - dense: {units: 20, name: logits, weight_initializer: {tied: {to: embedding1/weight, transposed: true}}}

@@ -26,7 +26,7 @@ from support.bundles import take_batches
 STEPS = 50
 UNKNOWN = "gradient_builder_registry.cc"
 """In the words of ONNX Runtime when an operator has no gradient builder."""
-LOOP = re.compile(r"index by a name which does not exist:\S+/recurrent_weight.*node: \S+/Scan(_\d+)?$")
+LOOP = re.compile(r"index by a name which does not exist:\S+recurrent_weight.*node: \S+/Scan(_\d+)?$")
 """And when it looks for a weight, which the body of a loop reads, among the inputs of the loop."""
 INLINED = re.compile(
     r"single static assignment \(SSA\) form, however '\w+' has been used as output names multiple times"

@@ -108,14 +108,15 @@ def norm(p: Any, x: Any, prefix: str) -> Any:
     return F.layer_norm(x, (UNITS,), p[f"{prefix}norm_scale"], p[f"{prefix}norm_bias"])
 
 
-def encoder(p: Any, x: Any, ignored: Any = None, *, first: bool, layers: int = 1) -> Any:
+def encoder(p: Any, x: Any, ignored: Any = None, *, first: bool, layers: int = 1, causal: bool = False) -> Any:
     """`torch.nn.TransformerEncoderLayer`, `norm_first` or not, given our parameters."""
     for number in range(layers):
         prefix = f"layer{number + 1}_" if number else ""
         module = torch.nn.TransformerEncoderLayer(
             UNITS, HEADS, 12, dropout=0.0, activation=F.gelu, batch_first=True, norm_first=first
         )
-        x = torch.func.functional_call(module, torch_block(p, prefix), (x,), {"src_key_padding_mask": ignored})
+        masks = {"src_key_padding_mask": ignored, "src_mask": later(x.shape[1]) if causal else None}
+        x = torch.func.functional_call(module, torch_block(p, prefix), (x,), masks)
     return x
 
 
@@ -216,6 +217,10 @@ CASES = {
             {"multi_head_attention": {"heads": HEADS, "key_value_heads": 1, "causal": True, "rotary": True}},
             lambda p, x: by_hand(p, x, groups=1, turn=rotated, is_causal=True),
         ),
+        Case(
+            {"multi_head_attention": {"heads": HEADS, "causal": True, "window": 2}},
+            lambda p, x: by_hand(p, x, attn_mask=torch.ones(5, 5, dtype=torch.bool).tril().triu(-1)),
+        ),
     ],
     "positional_encoding": [
         Case("positional_encoding", lambda p, x: x + sinusoids(5, UNITS)),
@@ -235,6 +240,10 @@ CASES = {
         ),
     ],
     "transformer_decoder": [
+        Case(
+            {"transformer_decoder": {**BLOCK, "window": 9}},  # further back than the sequence goes
+            lambda p, x: encoder(p, x, first=True, causal=True),
+        ),
         Case(
             {"transformer_decoder": {**BLOCK, "memory": "m"}}, lambda p, *v: decoder(p, *v, first=True), (QUERY, SAME)
         ),
