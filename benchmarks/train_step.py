@@ -101,7 +101,9 @@ def _spread(numbers: list[float], *widths: int) -> str:
 
 
 def commands(rounds: int) -> None:
-    """Wall time and peak memory of whole commands."""
+    """Wall time and peak memory of whole commands, once Python has compiled its modules, as on a person's machine."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    quiet = {"env": environment, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     netwright = [sys.executable, "-m", "netwright.cli"]
     spec = "mnist_mlp"
     print(f"\n{'command':40} {'seconds min':>12} {'median':>8} {'max':>8} {'peak MB':>9}")
@@ -116,15 +118,16 @@ def commands(rounds: int) -> None:
         }  # fmt: skip
         for label, command in rows.items():
             seconds, memory = [], []
-            for index in range(rounds):
+            for index in range(-1, rounds):
                 place = [str(Path(folder) / f"{label.split()[1]}{index}")] if command[-1] == "-o" else []
                 began = time.perf_counter()
-                process = subprocess.Popen([*command, *place], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                process = subprocess.Popen([*command, *place], **quiet)
                 _, status, usage = os.wait4(process.pid, 0)
-                seconds.append(time.perf_counter() - began)
-                memory.append(usage.ru_maxrss / 1024)
                 if status:
                     raise SystemExit(f"'{' '.join(command)}' failed")
+                if index >= 0:
+                    seconds.append(time.perf_counter() - began)
+                    memory.append(usage.ru_maxrss / 1024)
             low, middle, high = min(seconds), statistics.median(seconds), max(seconds)
             print(f"{label:40} {low:12.2f} {middle:8.2f} {high:8.2f} {max(memory):9.0f}")
 
