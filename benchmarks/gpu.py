@@ -37,6 +37,10 @@ NETWORKS = ("mlp@256", "lenet@256", "cifar@256", "resnet20@128", "resnet18@64", 
 """Networks of systems/networks.py on random examples, with the batch sizes that they are timed at."""
 
 
+Way = tuple[str, ...]
+"""A system to start: its label, Python, script and arguments."""
+
+
 @dataclass
 class System:
     """A timed system: its process, the median milliseconds of its turns, and what the GPU did meanwhile."""
@@ -124,34 +128,39 @@ def start(label: str, python: str, script: str, *arguments: str) -> System | str
     return said[-1] if said else f"ended with code {process.returncode}"
 
 
-def spec_ways(spec: str, options: argparse.Namespace) -> list[tuple[str, ...]]:
-    """The systems that train a spec: label, Python, script, arguments."""
-    ways = [("netwright", sys.executable, "netwright_spec.py", spec, options.device, "plain")]
-    if options.device == "cuda":
-        ways.append(("netwright, CUDA graph", sys.executable, "netwright_spec.py", spec, "cuda", "graph"))
-    for label, mode in (("PyTorch eager", "eager"), ("torch.compile", "compile")):
-        ways.append((label, sys.executable, "torch_spec.py", spec, options.device, mode))
+def spec_ways(spec: str, options: argparse.Namespace) -> list[Way]:
+    """The systems that train a spec."""
+    of_spec = (spec, options.device)
+    found = usual_ways(("netwright_spec.py", *of_spec), lambda mode: ("torch_spec.py", *of_spec, mode), options)
     if options.ort_training and spec == ORT_TRAINING_SPEC:
         batch, every_core = "128", "0"  # those of the spec
         step = ("ort_training_step.py", "mlp", batch, every_core, options.device)
-        ways.append(("onnxruntime-training", options.ort_training, *step))
-    return ways
+        found.append(("onnxruntime-training", options.ort_training, *step))
+    return found
 
 
-def network_ways(network: str, options: argparse.Namespace) -> list[tuple[str, ...]]:
+def network_ways(network: str, options: argparse.Namespace) -> list[Way]:
     """The systems that train a network of systems/networks.py."""
     name, _, batch = network.partition("@")
-    common, every_core = (name, batch), "0"
-    ours = (sys.executable, "netwright_step.py", *common, every_core, "portable", options.device)
-    ways = [("netwright", *ours, "plain")]
+    every_core = "0"
+    ours = ("netwright_step.py", name, batch, every_core, "portable", options.device)
+    theirs = ("torch_step.py", name, batch, str(os.cpu_count()))
+    return usual_ways(ours, lambda mode: (*theirs, mode, options.device), options)
+
+
+def usual_ways(
+    ours: tuple[str, ...], theirs: Callable[[str], tuple[str, ...]], options: argparse.Namespace
+) -> list[Way]:
+    """netwright plain and, on a GPU, recorded; PyTorch eager and compiled."""
+    found: list[Way] = [("netwright", sys.executable, *ours, "plain")]
     if options.device == "cuda":
-        ways.append(("netwright, CUDA graph", *ours, "graph"))
+        found.append(("netwright, CUDA graph", sys.executable, *ours, "graph"))
     for label, mode in (("PyTorch eager", "eager"), ("torch.compile", "compile")):
-        ways.append((label, sys.executable, "torch_step.py", *common, str(os.cpu_count()), mode, options.device))
-    return ways
+        found.append((label, sys.executable, *theirs(mode)))
+    return found
 
 
-def measure(spec: str, ways: list[tuple[str, ...]], options: argparse.Namespace) -> list[str]:
+def measure(spec: str, ways: list[Way], options: argparse.Namespace) -> list[str]:
     """The rows of one spec or network."""
     started = {label: start(label, *way) for label, *way in ways if label not in options.skip}
     systems = [system for system in started.values() if isinstance(system, System)]

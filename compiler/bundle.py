@@ -251,7 +251,7 @@ def compile_spec(
         horizon = _horizon(spec.training, train_rows)
         built = build_graphs(spec, horizon, PASSES_OF[target], vocabularies, training_api=api)
     if not api:
-        _check_recording(spec, built.graphs["step"] if spec.training else None)
+        _check_recording(spec, built)
     check_sizes(spec, built.forward, built.targets, tokenizers)
     manifest = manifest_of(spec, target, built, choices, vocabularies, tokenizers)
     return Bundle(spec, target, built, manifest, tokenizers, choices.questions)
@@ -295,12 +295,12 @@ def _fixed_axes(spec: Spec, graph: str) -> frozenset[str]:
     return BATCH.union(size for field in spec.inputs for size in field.shape if isinstance(size, str))
 
 
-def _check_recording(spec: Spec, step: Graph | None) -> None:
+def _check_recording(spec: Spec, built: Graphs) -> None:
     """A step that is to be recorded as a CUDA graph must allow it."""
     training = spec.training
-    if step is None or training is None or training.device.cuda is None or not training.device.cuda.graph:
+    if training is None or training.device.cuda is None or not training.device.cuda.graph:
         return
-    obstacles = capture_obstacles(step, _fixed_axes(spec, "step"))
+    obstacles = capture_obstacles(built.graphs["step"], _fixed_axes(spec, "step"))
     if obstacles:
         origin = spec.origin_of(("training", "device", "cuda", "graph"))
         reasons = "; ".join(map(str, obstacles))

@@ -17,9 +17,8 @@ from dataclasses import dataclass
 from .errors import Origin
 from .ir import DType, Graph, Node
 from .ir.operator import OPERATORS
+from .training.packing import MOST as MOST_JOINED
 
-MOST_JOINED = 32
-"""ONNX Runtime's `Concat` copies the addresses of more inputs from the CPU, which it refuses while it records."""
 BATCH = frozenset({"batch"})
 """The symbolic axis that every session fixes when it is made."""
 

@@ -22,6 +22,7 @@ from .ort import FATAL, first_line, onnx_runtime
 CHOICES = ("auto", "cpu", "cuda")
 CPU_PROVIDER, CUDA_PROVIDER = "CPUExecutionProvider", "CUDAExecutionProvider"
 
+NOT_LOADED = "ONNX Runtime could not load its CUDA provider"
 INSTALL_CUDA = 'install them with: pip install "onnxruntime-gpu[cuda,cudnn]"; or train on the CPU with --device cpu'
 INSTALL_GPU_WHEEL = (
     "install it with: pip uninstall onnxruntime; pip install onnxruntime-gpu[cuda,cudnn]; "
@@ -203,12 +204,12 @@ def probe(device: Device) -> Obstacle | None:
     try:
         session = ort.InferenceSession(PROBE_MODEL, options, providers=device.providers(), enable_fallback=0)
         if device.provider not in session.get_providers():
-            return Obstacle("ONNX Runtime could not load its CUDA provider", install)
+            return Obstacle(NOT_LOADED, install)
         (answer,) = session.run(None, {"x": np.array(PROBE_INPUT, np.float32)})
     except Exception as error:  # ONNX Runtime's exceptions share no base class but Exception
         words = first_line(error)
         if on_cuda and "fallback to CPU EP" in words:  # it left the provider out and put the product on the CPU
-            return Obstacle("ONNX Runtime could not load its CUDA provider", install)
+            return Obstacle(NOT_LOADED, install)
         return Obstacle(f"a small product on {where} failed: {words}", install)
     if answer.tolist() != PROBE_ANSWER:
         hint = INSTALL_DRIVER if on_cuda else install

@@ -18,7 +18,7 @@ from idle import idle_share
 from library import Work, load_work
 from torch import nn
 from torch.nn import functional
-from worker import serve
+from worker import READ_EVERY, serve
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,
@@ -26,8 +26,6 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "tanh": nn.Tanh,
     "softmax": lambda: nn.Softmax(-1),
 }
-READ_EVERY = {"cpu": 1, "cuda": 16}
-"""Steps between readings of the loss, as netwright has it."""
 
 
 class Network(nn.Module):

@@ -13,10 +13,7 @@ import torch
 from idle import idle_share
 from networks import NETWORKS, module
 from torch import nn
-from worker import serve
-
-READ_EVERY = {"cpu": 1, "cuda": 16}
-"""Steps between readings of the loss, as netwright has it."""
+from worker import READ_EVERY, serve
 
 
 def main() -> None:

@@ -10,6 +10,9 @@ import sys
 import time
 from collections.abc import Callable
 
+READ_EVERY = {"cpu": 1, "cuda": 16}
+"""Steps between readings of the loss in PyTorch, as netwright has it."""
+
 
 def serve(step: Callable[[], None], warmup: int = 10, idle: Callable[[int], float | None] = lambda _: None) -> None:
     """Answer each line `N` on standard input with the seconds of N steps, as a JSON list, until it closes.

@@ -8,7 +8,7 @@ key is masked has equal weights, never NaN.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
@@ -20,19 +20,11 @@ from ..ops.cast import cast
 from ..ops.matmul import transpose_last
 from ..ops.shape_values import shape_value
 from ..ops.shapes import reshape
-from .base import Layer, LayerContext
+from .base import LayerContext
 from .checks import valid_steps
 
 MASKED: Final = -1e30
 """What is added to a score to make its weight 0: beyond any score, and far from infinity."""
-
-
-def values_of_fields(layer: Layer, inputs: Sequence[Value]) -> dict[str, Value]:
-    """What a layer reads beside its input, by the fields that name it. Raises BuildError for another number."""
-    named = [name for name in layer.value_fields if getattr(layer, name) is not None]
-    if len(inputs) != 1 + len(named):
-        raise BuildError(f"reads {1 + len(named)} values, received {len(inputs)}", "name a value for each field")
-    return dict(zip(named, inputs[1:], strict=True))
 
 
 def require_sequence(x: Value, what: str = "input") -> None:

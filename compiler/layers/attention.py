@@ -10,9 +10,9 @@ from netwright.schema import spec_field
 from ..errors import BuildError
 from ..initializers import GlorotUniform, Initializer
 from ..ir import Value, op, shape_text
-from .attending import mask, require_sequence, scaled_scores, unless_empty, valid_of, values_of_fields, weigh
+from .attending import mask, require_sequence, scaled_scores, unless_empty, valid_of, weigh
 from .base import Layer, LayerContext
-from .checks import require_float, require_one_of_mask_and_lengths, static_sizes
+from .checks import require_float, require_one_of_mask_and_lengths, static_sizes, values_of_fields
 from .recurrence_settings import VALUE
 
 

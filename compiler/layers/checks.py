@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import BuildError
 from ..ir import Dim, DType, Value, constant, op, shape_text
 from ..ops.cast import cast
+
+if TYPE_CHECKING:
+    from .base import Layer
 
 
 def require_float(x: Value) -> None:
@@ -58,6 +62,14 @@ def require_one_of_mask_and_lengths(mask: str | None, lengths: str | None, prefi
     if mask is not None and lengths is not None:
         message = f"'{prefix}mask' and '{prefix}lengths' say the same, so only one can be given"
         raise BuildError(message, path=(f"{prefix}lengths",))
+
+
+def values_of_fields(layer: Layer, inputs: Sequence[Value]) -> dict[str, Value]:
+    """What a layer reads beside its input, by the fields that name it. Raises BuildError for another number."""
+    named = [name for name in layer.value_fields if getattr(layer, name) is not None]
+    if len(inputs) != 1 + len(named):
+        raise BuildError(f"reads {1 + len(named)} values, received {len(inputs)}", "name a value for each field")
+    return dict(zip(named, inputs[1:], strict=True))
 
 
 def valid_steps(field: str, value: Value, x: Value) -> Value:

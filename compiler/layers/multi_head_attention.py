@@ -24,11 +24,10 @@ from .attending import (
     steps,
     unless_empty,
     valid_of,
-    values_of_fields,
     weigh,
 )
 from .base import PAST, Layer, LayerContext
-from .checks import require_one_of_mask_and_lengths, static_sizes
+from .checks import require_one_of_mask_and_lengths, static_sizes, values_of_fields
 from .recurrence_settings import VALUE
 
 ROTARY_BASE: Final = 10000.0

@@ -22,7 +22,7 @@ from ..ops.loops import scan
 from ..ops.shape_values import shape_value
 from ..ops.slicing import FAR
 from .base import Layer, LayerContext
-from .checks import require_float, static_sizes, valid_steps
+from .checks import require_float, static_sizes, valid_steps, values_of_fields
 from .recurrence_settings import RecurrenceSettings
 
 Cell = Callable[[Value, Sequence[Value]], "tuple[Sequence[Value], Value]"]
@@ -50,10 +50,7 @@ class Recurrence(RecurrenceSettings, Layer):
 
     def build(self, context: LayerContext, *inputs: Value) -> Value:
         x = inputs[0]
-        named = [name for name in self.value_fields if getattr(self, name) is not None]
-        if len(inputs) != 1 + len(named):
-            raise BuildError(f"reads {1 + len(named)} values, received {len(inputs)}", "name a value for each field")
-        given = dict(zip(named, inputs[1:], strict=True))
+        given = values_of_fields(self, inputs)
         require_float(x)
         if x.rank != 3:
             raise BuildError(

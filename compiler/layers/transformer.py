@@ -12,9 +12,9 @@ from netwright.schema import spec_field
 from ..initializers import GlorotUniform, Initializer
 from ..ir import Value
 from .activations import Relu
-from .attending import require_sequence, valid_of, values_of_fields
+from .attending import require_sequence, valid_of
 from .base import Activation, Layer, LayerContext
-from .checks import require_one_of_mask_and_lengths, static_sizes
+from .checks import require_one_of_mask_and_lengths, static_sizes, values_of_fields
 from .dense import Dense
 from .dropout import Dropout
 from .layer_norm import LayerNorm

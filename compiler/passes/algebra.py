@@ -124,7 +124,7 @@ def negation_of_spread_factor(node: Node, inputs: Inputs) -> Value | None:
     return None
 
 
-def _scattered(value: Value) -> tuple[Node, Value, Value] | None:
+def added_to_zeros(value: Value) -> tuple[Node, Value, Value] | None:
     """The node, the indices and the updates where a value is zeros with updates added at indices."""
     node = _made_by(value, "ScatterElements")
     if node is None or node.attribute("reduction") != "add":
@@ -138,7 +138,7 @@ def _scattered(value: Value) -> tuple[Node, Value, Value] | None:
 def scatter_into_the_other(node: Node, inputs: Inputs) -> Value | None:
     """Updates scattered into zeros, plus x: scattered into x, without filling zeros and adding them up."""
     a, b = _pair(inputs)
-    left, right = _scattered(a), _scattered(b)
+    left, right = added_to_zeros(a), added_to_zeros(b)
     if left is not None and b.type == node.outputs[0].type:
         x, (scatter, indices, updates) = (b if node.op_type == "Add" else -b), left
     elif right is not None and node.op_type == "Add" and a.type == node.outputs[0].type:
@@ -152,7 +152,7 @@ def sum_of_scattered(node: Node, inputs: Inputs) -> Value | None:
     """Summed along the axis they were scattered along, updates have the sum that they have themselves."""
     axes = inputs[1] if len(inputs) > 1 else None
     x = _only(inputs)
-    scattered = _scattered(x)
+    scattered = added_to_zeros(x)
     if scattered is None or axes is None or axes.constant is None or axes.constant.size != 1:
         return None
     scatter, _, updates = scattered

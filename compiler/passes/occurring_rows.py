@@ -30,6 +30,7 @@ from ..ir.rewrite import rebuild, rewrite
 from ..ops.cast import cast
 from ..ops.shape_values import shape_value
 from ..ops.shapes import zeros_like
+from .algebra import added_to_zeros
 
 _REWRITTEN: Final = ("Add", "Div", "Mul", "ReduceSumSquare", "ScatterElements", "Sub")
 _NUMBER_BY_NUMBER: Final = frozenset(["Add", "Div", "Mul", "Relu", "Sqrt", "Sub"])
@@ -111,13 +112,12 @@ def _worth_it(value: Value, uses: Sequence[Node]) -> bool:
 
 
 def _adds_rows_to_zeros(node: Node) -> bool:
-    if node.op_type != "ScatterElements" or node.attribute("reduction") != "add":
+    added = added_to_zeros(node.outputs[0])
+    if added is None:
         return False
-    data, indices, _ = node.given_inputs
-    zeros = data.node.given_inputs[0] if data.node is not None and data.node.op_type == "Expand" else data
-    if data.rank != 2 or data.dtype is not DType.float32 or node.attribute("axis") % 2 != 0:
-        return False
-    return zeros.constant is not None and not zeros.constant.any() and _index(indices) is not None
+    _, indices, updates = added
+    matrix = updates.rank == 2 and updates.dtype is DType.float32
+    return matrix and node.attribute("axis") % 2 == 0 and _index(indices) is not None
 
 
 def _index(indices: Value) -> Value | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -21,7 +20,7 @@ from netwright.runtime.data import build_source
 from netwright.runtime.data.fetch import missing_file
 from netwright.runtime.device import CPU, CUDA
 from netwright.runtime.errors import EnvironmentProblem, UserError
-from support.bundles import BundleFolder, take_batches
+from support.bundles import ROOT, BundleFolder, take_batches
 from support.requirements import missing
 
 GRAPH = "training.device.cuda.graph=true"
@@ -120,8 +119,7 @@ def test_what_is_generated_on_the_gpu_is_what_is_on_the_cpu(tmp_path: Path, laye
 
 
 def test_a_language_model_trains_with_and_without_recording(tmp_path: Path, bundle_folder: BundleFolder) -> None:
-    root = Path(__file__).resolve().parents[2]
-    pages = f"data.source={{text_lines: {{path: {root}/docs/bundle.md, test: {root}/docs/cuda.md}}}}"
+    pages = f"data.source={{text_lines: {{path: {ROOT}/docs/bundle.md, test: {ROOT}/docs/cuda.md}}}}"
     small = ["constants={width: 24, depth: 2, heads: 2, context: 32}", "training.batch_size=16", pages]
     steady = ["training.optimizer={adam: {learning_rate: 0.02}}", "training.epochs=8", EXACT]
     losses = []
@@ -153,4 +151,3 @@ def test_predictions_are_those_of_the_cpu(bundle_folder: BundleFolder) -> None:
     on_cpu, on_gpu = (predict(folder, {"image": image}, device=device) for device in ("cpu", "cuda"))
     for name, value in on_cpu.items():
         np.testing.assert_allclose(on_gpu[name], value, rtol=2e-2, atol=2e-3)  # tf32 rounds what is multiplied
-    json.dumps({name: value.tolist() for name, value in on_gpu.items()})
